@@ -1,0 +1,3 @@
+package atomicfile
+
+var linkForTest func(from, to string) error
