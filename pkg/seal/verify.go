@@ -1,0 +1,169 @@
+package seal
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+
+	"cqkit/pkg/tlog"
+)
+
+// Outcome is the first word of a verdict.
+type Outcome string
+
+// The outcomes, in the words that scripts rely on.
+const (
+	Valid      Outcome = "valid"      // the log is what was sealed, to its end
+	Open       Outcome = "open"       // so far as the seal goes, but it has no final note
+	Altered    Outcome = "altered"    // the log differs from what this signer sealed
+	Foreign    Outcome = "foreign"    // hardly anything of what was sealed is in the log
+	Superseded Outcome = "superseded" // a later seal of the same log is known
+	Unsigned   Outcome = "unsigned"   // there is no seal
+	Untrusted  Outcome = "untrusted"  // by a key that does not count
+	Malformed  Outcome = "malformed"  // the seal itself was edited or damaged
+)
+
+// Verdict is what can be said about a log and its seal.
+type Verdict struct {
+	Outcome  Outcome
+	Reason   string   // one sentence; may quote untrusted text of the seal
+	Warnings []string // what weakens the detail but not the verdict
+
+	Note  *Note // the note that counts, nil if the seal is missing or malformed
+	Notes int   // notes that were verified
+	Key   *Key  // the key that verified it, nil otherwise
+
+	Covered   int64     // bytes of the log, from its start, that the seal vouches for
+	Beyond    int64     // bytes behind what the seal covers
+	Secrets   uint64    // SETUP_SIGNING frames met: each holds a MAVLink signing key
+	Presented *Contents // what the log holds, nil if it was not looked at
+	Findings  []Finding // in the order of the presented log
+}
+
+// Request is a seal to check a log against.
+type Request struct {
+	Log   Log
+	Seal  []byte
+	Index *Log         // the index file, nil without one
+	Keys  []Key        // the keys that count
+	Seeds *tlog.Seeds  // to cut a log that was altered
+	Also  []*Reference // other sealed logs in which to look for inserted records
+
+	// Known, if set, is asked whether a later note of the same key and origin has
+	// been seen. It is asked only about notes that verify and fit the log.
+	Known func(*Note) (superseded bool, err error)
+
+	Workers int // goroutines that hash; runtime.NumCPU if less than 1
+}
+
+// Verify judges a log. The error says that the log could not be read; whatever is
+// wrong with log or seal is in the verdict.
+func Verify(q Request) (*Verdict, error) {
+	if q.Workers < 1 {
+		q.Workers = runtime.NumCPU()
+	}
+	v := new(Verdict)
+	p, err := Parse(q.Seal)
+	if err != nil {
+		v.Outcome, v.Reason = Malformed, err.Error()
+		return v, nil
+	}
+	v.Note, v.Notes = p.Last(), len(p.Notes)
+	if err := v.checkKey(p, q.Keys); err != nil {
+		return v, nil
+	}
+	index := startIndexCheck(q.Index, v.Note)
+	holds, secrets, err := walk(q.Log, p.Notes, q.Workers)
+	v.Secrets = secrets
+	if indexErr := <-index; indexErr != nil {
+		q.Index = nil
+		v.warn("%v", indexErr)
+	}
+	v.tileWarnings(p)
+	switch {
+	case err == nil || err == errDiffers:
+	case err == errSpan:
+		v.Outcome, v.Reason = Malformed, err.Error()
+		return v, nil
+	default:
+		return nil, err
+	}
+	if holds > 0 {
+		v.Covered = p.Notes[holds-1].Bytes
+	}
+	v.Beyond = max(0, q.Log.Size-v.Note.Bytes)
+	if err != nil || v.Note.Final && v.Beyond > 0 {
+		return v, v.explain(p, &q, err == nil)
+	}
+	return v, v.conclude(p, &q)
+}
+
+// checkKey finds the key of the seal and verifies every note with it. It returns an
+// error if that settles the verdict.
+func (v *Verdict) checkKey(p *Parsed, keys []Key) error {
+	for i := range keys {
+		if keys[i].Fingerprint == v.Note.Key {
+			v.Key = &keys[i]
+		}
+	}
+	if v.Key == nil {
+		v.Outcome = Untrusted
+		v.Reason = fmt.Sprintf("the seal names the key %s, which is not among the keys given", v.Note.Key)
+		return errors.New(v.Reason)
+	}
+	for i, n := range p.Notes {
+		if err := n.verify(*v.Key); err != nil {
+			v.Outcome, v.Key = Malformed, nil
+			v.Reason = "the signature does not hold: the seal was edited after signing"
+			if len(p.Notes) > 1 {
+				v.Reason = fmt.Sprintf("note %d: %s", i+1, v.Reason)
+			}
+			return err
+		}
+	}
+	return nil
+}
+
+func (v *Verdict) tileWarnings(p *Parsed) {
+	if p.TilesErr != nil {
+		v.warn("%v: ignored", p.TilesErr)
+	} else if p.Tiles == nil && v.Note.Leaves > 0 && v.Note.Final {
+		v.warn("the seal has lost its tiles")
+	}
+	if p.Torn {
+		v.warn("the seal ends inside a further note, which is left out")
+	}
+}
+
+func (v *Verdict) warn(format string, args ...any) {
+	v.Warnings = append(v.Warnings, fmt.Sprintf(format, args...))
+}
+
+// conclude judges a log that fits all notes.
+func (v *Verdict) conclude(p *Parsed, q *Request) error {
+	gaps := uint64(len(p.gapLeaves()))
+	v.Presented = &Contents{
+		Records: v.Note.Leaves - gaps, Gaps: gaps, Bytes: q.Log.Size,
+		HasSpan: v.Note.HasSpan, First: v.Note.First, Last: v.Note.Last,
+	}
+	if q.Known != nil {
+		superseded, err := q.Known(v.Note)
+		if err != nil {
+			return err
+		}
+		if superseded {
+			v.Outcome, v.Reason = Superseded, "the log fits this seal, but a later seal of the same log has been seen"
+			return nil
+		}
+	}
+	if v.Note.Final {
+		v.Outcome, v.Reason = Valid, "the log is what was sealed, unchanged and complete"
+		return nil
+	}
+	v.Outcome = Open
+	v.Reason = "the log is what was sealed so far as the seal goes, but the seal has no final note"
+	if v.Beyond > 0 {
+		v.Reason += fmt.Sprintf("; the last %d bytes are not covered", v.Beyond)
+	}
+	return nil
+}

@@ -1,0 +1,180 @@
+package seal
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"cqkit/pkg/merkle"
+	"cqkit/pkg/tlog"
+)
+
+// Log is a presented log: bytes that can be read more than once.
+type Log struct {
+	io.ReaderAt
+	Size int64
+}
+
+// errDiffers means the log is not what the notes say. Nothing else is claimed.
+var errDiffers = errors.New("the log differs from the sealed one")
+
+// errSpan means that the log fits the tree but not the times the note states.
+var errSpan = errors.New("the seal states other times than the records it covers have")
+
+// walk recomputes the tree of the log as far as the notes go, cutting it as they say,
+// and compares each note's root. It returns how many notes hold and, unless all do,
+// errDiffers; any other error is a failed read.
+func walk(log Log, notes []*Note, workers int) (holds int, secrets uint64, err error) {
+	w := newWalker(log, workers)
+	defer w.tree.close()
+	holds, err = w.all(notes)
+	return holds, w.secrets, err
+}
+
+func newWalker(log Log, workers int) *walker {
+	return &walker{
+		r:    io.NewSectionReader(log, 0, log.Size),
+		buf:  make([]byte, 0, walkBuffer),
+		tree: newTree(workers, nil),
+	}
+}
+
+// all walks through all notes and returns how many hold.
+func (w *walker) all(notes []*Note) (int, error) {
+	for i, n := range notes {
+		if err := w.to(n); err != nil {
+			return i, err
+		}
+		leaves, root, err := w.tree.root()
+		if err != nil {
+			return i, err
+		}
+		if leaves != n.Leaves || root != n.Root {
+			return i, errDiffers
+		}
+		if n.HasSpan && (n.First != spanTime(w.first) || n.Last != spanTime(w.last)) {
+			return i, errSpan
+		}
+	}
+	return len(notes), nil
+}
+
+const walkBuffer = 1 << 20
+
+type walker struct {
+	r       io.Reader
+	buf     []byte
+	pos     int
+	base    int64 // offset of buf[0]
+	eof     bool
+	tree    *tree
+	secrets uint64
+
+	timed       bool
+	first, last int64 // times of the first and last record so far
+
+	mark func(offset int64) // told where every 256th leaf begins, if set
+}
+
+func (w *walker) offset() int64 { return w.base + int64(w.pos) }
+
+// to walks to the end of a note.
+func (w *walker) to(n *Note) error {
+	for _, g := range n.Gaps {
+		if err := w.records(g.Offset); err != nil {
+			return err
+		}
+		if w.tree.count != g.Leaf {
+			return errDiffers
+		}
+		if err := w.gap(g.Bytes); err != nil {
+			return err
+		}
+	}
+	return w.records(n.Bytes)
+}
+
+// records walks over records up to the offset end, where one must end.
+func (w *walker) records(end int64) error {
+	for w.offset() < end {
+		if len(w.buf)-w.pos < maxRecord && !w.eof {
+			if err := w.fill(); err != nil {
+				return err
+			}
+		}
+		// All whole records in the buffer, without asking for more in between.
+		stop := len(w.buf)
+		if room := end - w.base; room < int64(stop) {
+			stop = int(room)
+		}
+		for w.pos < stop {
+			rest := w.buf[w.pos:stop]
+			n := tlog.RecordLen(rest)
+			if n == 0 {
+				if len(rest) < maxRecord && stop == len(w.buf) && !w.eof {
+					break
+				}
+				return errDiffers
+			}
+			if tlog.Frame(rest[tlog.TimeSize:]).ID() == idSetupSigning {
+				w.secrets++
+			}
+			if w.last = tlog.Time(rest); !w.timed {
+				w.timed, w.first = true, w.last
+			}
+			w.leaf()
+			w.tree.add(rest[:n])
+			w.pos += n
+		}
+		if w.pos == len(w.buf) && w.eof && w.offset() < end {
+			return errDiffers
+		}
+	}
+	return nil
+}
+
+// gap walks over a gap of size bytes.
+func (w *walker) gap(size int64) error {
+	w.leaf()
+	var hash merkle.LeafWriter
+	for size > 0 {
+		if w.pos == len(w.buf) {
+			if w.eof {
+				return errDiffers
+			}
+			if err := w.fill(); err != nil {
+				return err
+			}
+			continue
+		}
+		n := int(min(size, int64(len(w.buf)-w.pos)))
+		hash.Write(w.buf[w.pos : w.pos+n])
+		w.pos += n
+		size -= int64(n)
+	}
+	w.tree.addHash(hash.Sum())
+	return nil
+}
+
+func (w *walker) leaf() {
+	if w.mark != nil && w.tree.count%tileLeaves == 0 {
+		w.mark(w.offset())
+	}
+}
+
+// fill reads more, keeping what is not walked over.
+func (w *walker) fill() error {
+	n := copy(w.buf[:cap(w.buf)], w.buf[w.pos:])
+	w.base += int64(w.pos)
+	w.pos = 0
+	m, err := io.ReadFull(w.r, w.buf[n:cap(w.buf)])
+	w.buf = w.buf[:n+m]
+	switch err {
+	case nil:
+	case io.EOF, io.ErrUnexpectedEOF:
+		w.eof = true
+	default:
+		return fmt.Errorf("reading the log: %w", err)
+	}
+	return nil
+}
