@@ -200,7 +200,7 @@ func parsePKCS8(der []byte) (part, []byte, error) {
 func parseInner(p part, inner []byte) ([]byte, error) {
 	name, size := parts[p].name, parts[p].seed
 	if p == partSLH {
-		if len(inner) == size+2 && inner[0] == asn1.TagOctetString {
+		if len(inner) == size+3 && inner[0] == asn1.TagOctetString {
 			return nil, fmt.Errorf("%s private key is wrapped in a second OCTET STRING (RFC 9909 has one)", name)
 		}
 		return seedOfLength(p, inner)
@@ -225,7 +225,11 @@ func parseInner(p part, inner []byte) ([]byte, error) {
 
 func seedOfLength(p part, seed []byte) ([]byte, error) {
 	if len(seed) != parts[p].seed {
-		return nil, fmt.Errorf("%s seed has %d bytes, want %d", parts[p].name, len(seed), parts[p].seed)
+		what := "seed"
+		if p == partSLH {
+			what = "private key"
+		}
+		return nil, fmt.Errorf("%s %s has %d bytes, want %d", parts[p].name, what, len(seed), parts[p].seed)
 	}
 	return bytes.Clone(seed), nil
 }
