@@ -148,8 +148,8 @@ type Public struct {
 // Kind returns what the key is for.
 func (p *Public) Kind() Kind { return p.kind }
 
-// Signature returns the key of a [Sign] or [Root] file, nil for others.
-func (p *Public) Signature() *pqsig.PublicKey { return p.sig }
+// Verifier returns the key of a [Sign] or [Root] file, nil for others.
+func (p *Public) Verifier() *pqsig.PublicKey { return p.sig }
 
 // KEM returns the key of a [KEM] or [Hybrid] file, nil for others.
 func (p *Public) KEM() *pqkem.PublicKey { return p.kem }
@@ -229,8 +229,8 @@ func fromSeed(kind Kind, seed []byte) (*Private, error) {
 // Kind returns what the key is for.
 func (k *Private) Kind() Kind { return k.kind }
 
-// Signature returns the key of a [Sign] or [Root] file, nil for others.
-func (k *Private) Signature() *pqsig.PrivateKey { return k.sig }
+// Signer returns the key of a [Sign] or [Root] file, nil for others.
+func (k *Private) Signer() *pqsig.PrivateKey { return k.sig }
 
 // KEM returns the key of a [KEM] or [Hybrid] file, nil for others.
 func (k *Private) KEM() *pqkem.PrivateKey { return k.kem }
@@ -245,6 +245,9 @@ func (k *Private) Public() *Public {
 	}
 	return p
 }
+
+// Fingerprint returns that of the public half.
+func (k *Private) Fingerprint() string { return k.Public().Fingerprint() }
 
 // Wipe overwrites the key in memory, as far as that can be done; see
 // [pqsig.PrivateKey.Wipe]. The key must not be used after it.

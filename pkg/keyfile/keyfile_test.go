@@ -43,7 +43,7 @@ func TestGood(t *testing.T) {
 			checkReencodes(t, data)
 		})
 	}
-	checkNothingElse(t, keyDir, append(names, "README.md", "bad"))
+	checkNothingElse(t, keyDir, append(names, "README.md", ".gitattributes", "bad"))
 }
 
 func TestBad(t *testing.T) {

@@ -108,7 +108,7 @@ func (k *Private) Marshal(e Encoding, passphrase []byte) ([]byte, error) {
 	if err := k.check(); err != nil {
 		return nil, err
 	}
-	d := document{Comments: k.Comments, kind: k.kind, fingerprint: k.Public().Fingerprint(), typ: typePrivate}
+	d := document{Comments: k.Comments, kind: k.kind, fingerprint: k.Fingerprint(), typ: typePrivate}
 	defer d.wipe()
 	add := func(p part, seed []byte) error {
 		der, err := marshalPKCS8(p, seed)
