@@ -1,0 +1,104 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"cqkit/cmd/internal/cli"
+)
+
+// options are the flags of cqsign itself.
+type options struct {
+	key        string
+	passphrase string // file
+	output     string
+	name       string
+	every      string
+	noIndex    bool
+	recursive  bool
+	force      bool
+	json       bool
+
+	everyRecords uint64
+	everySpan    time.Duration
+}
+
+func newCommand() *cobra.Command {
+	var o options
+	cmd := &cobra.Command{
+		Use:   "cqsign -k KEY LOG...",
+		Short: "seal flight logs so that no one can change them unseen",
+		Long: `Usage:
+    cqsign -k NAME.key LOG...
+    cqsign -k NAME.key -o SEAL -
+    cqsign prove --record N LOG
+
+Seals each LOG: writes LOG.cqseal, a signed statement of what is in it, and
+LOG.cqidx, the index that lets cqverify name every changed record. The log
+itself is never touched. A LOG may be a folder, which stands for the .tlog files
+in it that have no seal yet; "-" is standard input.
+
+Options:
+    -k, --key FILE              the key to sign with, made by cqkeygen
+        --passphrase-file FILE  read the key's passphrase from FILE; the terminal
+                                is asked without it
+    -o, --output FILE           where the seal of a single LOG goes; the index
+                                goes beside it
+        --name TEXT             the signer's name in the seal; the key's label or
+                                its file name without it
+        --every N|DUR           add a signed note every N records, or every DUR
+                                of flight (90s, 10m), besides the closing one
+        --no-index              make no index: damage can then be narrowed down
+                                to 256 records only
+    -r, --recursive             look into the subfolders of a folder, too
+        --force                 replace seals that are there
+        --json                  print one JSON object instead of a line a log`,
+		Example: `    $ cqkeygen -o pilot --label pilot-7
+    $ cqsign -k pilot.key flight.tlog
+    $ cqsign -k pilot.key --recursive --every 10m logs/
+    $ cat flight.tlog | cqsign -k pilot.key -o copy.cqseal -`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return cli.Hint(fmt.Errorf("no log given"), `name a file, a folder, or "-" for standard input`)
+			}
+			return nil
+		},
+		PreRunE: func(*cobra.Command, []string) error { return o.parse() },
+		RunE:    func(cmd *cobra.Command, args []string) error { return sealAll(cmd, &o, args) },
+	}
+	f := cmd.Flags()
+	f.StringVarP(&o.key, "key", "k", "", "the key to sign with")
+	f.StringVar(&o.passphrase, "passphrase-file", "", "read the key's passphrase from this file")
+	f.StringVarP(&o.output, "output", "o", "", "where the seal goes")
+	f.StringVar(&o.name, "name", "", "the signer's name in the seal")
+	f.StringVar(&o.every, "every", "", "add a note every so many records, or so much time")
+	f.BoolVar(&o.noIndex, "no-index", false, "make no index")
+	f.BoolVarP(&o.recursive, "recursive", "r", false, "look into subfolders, too")
+	f.BoolVar(&o.force, "force", false, "replace seals that are there")
+	f.BoolVar(&o.json, "json", false, "print one JSON object")
+	cmd.AddCommand(proveCommand())
+	return cmd
+}
+
+// parse checks what the flags say together.
+func (o *options) parse() error {
+	if o.key == "" {
+		return cli.Hint(fmt.Errorf("no key given"), "make one with %q and give it with -k", "cqkeygen -o NAME")
+	}
+	if o.every == "" {
+		return nil
+	}
+	if n, err := strconv.ParseUint(o.every, 10, 63); err == nil && n > 0 {
+		o.everyRecords = n
+		return nil
+	}
+	d, err := time.ParseDuration(o.every)
+	if err != nil || d < time.Millisecond {
+		return cli.Hint(fmt.Errorf("--every %q is neither a number of records nor a time", o.every), "write 1000, or 90s, or 10m")
+	}
+	o.everySpan = d
+	return nil
+}

@@ -1,0 +1,63 @@
+package main
+
+import (
+	"errors"
+	"path/filepath"
+	"strings"
+	"unicode"
+
+	"github.com/spf13/cobra"
+
+	"cqkit/cmd/internal/cli"
+	"cqkit/pkg/keyfile"
+	"cqkit/pkg/seal"
+)
+
+// loadKey reads the signing key and decides on the signer's name.
+func loadKey(cmd *cobra.Command, o *options) (seal.SigningKey, string, error) {
+	private, err := keyfile.ReadPrivate(o.key, cli.PassphraseFunc(cmd, o.key, o.passphrase))
+	switch {
+	case errors.Is(err, keyfile.ErrPublic):
+		err = cli.Hint(err, "sign with the private half, %q", strings.TrimSuffix(o.key, ".pub")+".key")
+	case err == nil && private.Kind() != keyfile.Sign:
+		err = cli.Hint(&wrongKind{o.key, private.Kind()}, "make a signing key with %q", "cqkeygen -o NAME")
+	}
+	if err != nil {
+		return seal.SigningKey{}, "", err
+	}
+	name := o.name
+	if name == "" {
+		name = signerName(private.Label, o.key)
+	}
+	if err := seal.CheckSignerName(name); err != nil {
+		return seal.SigningKey{}, "", cli.Usage(err)
+	}
+	return seal.SigningKey{Private: private.Signer(), Fingerprint: private.Public().Fingerprint()}, name, nil
+}
+
+type wrongKind struct {
+	path string
+	kind keyfile.Kind
+}
+
+func (e *wrongKind) Error() string {
+	return e.path + ": a " + e.kind.String() + " key (" + e.kind.Algorithm() + ") cannot seal a log"
+}
+
+// signerName makes a signer's name of the key's label or, without one, its file name.
+func signerName(label, path string) string {
+	name := label
+	if name == "" {
+		name = strings.TrimSuffix(filepath.Base(path), ".key")
+	}
+	name = strings.Map(func(r rune) rune {
+		if r == '+' || unicode.IsSpace(r) || !unicode.IsPrint(r) {
+			return '-'
+		}
+		return r
+	}, name)
+	for seal.CheckSignerName(name) != nil && len(name) > 1 {
+		name = name[:len(name)-1] // too long, or cut inside a character
+	}
+	return name
+}
