@@ -26,21 +26,6 @@ type presented struct {
 	tiles    []merkle.Hash // as a seal of this log would have
 }
 
-// Contents is what a presented log holds, as far as it was looked at.
-type Contents struct {
-	Records, Gaps uint64
-	Bytes         int64
-	HasSpan       bool
-	First, Last   int64 // time of the first and last record in file order, µs since 1970 UTC
-}
-
-func (c *Contents) span(t int64) {
-	if !c.HasSpan {
-		c.HasSpan, c.First = true, t
-	}
-	c.Last = t
-}
-
 // cut scans the whole log once more. It keeps 8 bytes a segment.
 func cut(log Log, seeds *tlog.Seeds, workers int) (*presented, error) {
 	p := &presented{log: log, seeds: seeds}

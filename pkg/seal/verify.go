@@ -31,7 +31,9 @@ type Verdict struct {
 
 	Note  *Note // the note that counts, nil if the seal is missing or malformed
 	Notes int   // notes that were verified
-	Key   *Key  // the key that verified it, nil otherwise
+
+	SealedGaps uint64 // gaps that were sealed; the other leaves are records
+	Key        *Key   // the key that verified it, nil otherwise
 
 	Covered   int64     // bytes of the log, from its start, that the seal vouches for
 	Beyond    int64     // bytes behind what the seal covers
@@ -68,7 +70,7 @@ func Verify(q Request) (*Verdict, error) {
 		v.Outcome, v.Reason = Malformed, err.Error()
 		return v, nil
 	}
-	v.Note, v.Notes = p.Last(), len(p.Notes)
+	v.Note, v.Notes, v.SealedGaps = p.Last(), len(p.Notes), uint64(len(p.gapLeaves()))
 	if err := v.checkKey(p, q.Keys); err != nil {
 		return v, nil
 	}
@@ -141,9 +143,8 @@ func (v *Verdict) warn(format string, args ...any) {
 
 // conclude judges a log that fits all notes.
 func (v *Verdict) conclude(p *Parsed, q *Request) error {
-	gaps := uint64(len(p.gapLeaves()))
 	v.Presented = &Contents{
-		Records: v.Note.Leaves - gaps, Gaps: gaps, Bytes: q.Log.Size,
+		Records: v.Note.Leaves - v.SealedGaps, Gaps: v.SealedGaps, Bytes: q.Log.Size,
 		HasSpan: v.Note.HasSpan, First: v.Note.First, Last: v.Note.Last,
 	}
 	if q.Known != nil {
