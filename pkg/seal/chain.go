@@ -33,8 +33,9 @@ func Parse(data []byte) (*Parsed, error) {
 	p := noteParser{rest: data}
 	s := new(Parsed)
 	for {
+		start := p.rest
 		n, err := p.note()
-		if err == errTorn && len(s.Notes) > 0 {
+		if err == errTorn && len(s.Notes) > 0 && beginsNote(start, s.Notes[0]) {
 			s.Torn = true
 			break
 		}
@@ -63,6 +64,14 @@ func Parse(data []byte) (*Parsed, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// beginsNote reports whether a torn note is about the same log as an earlier one, as
+// far as it goes.
+func beginsNote(torn []byte, earlier *Note) bool {
+	origin := []byte(earlier.Origin() + "\n")
+	n := min(len(torn), len(origin))
+	return bytes.Equal(torn[:n], origin[:n])
 }
 
 // checkChain checks each note against the one before.

@@ -1,9 +1,5 @@
 package seal
 
-import (
-	"fmt"
-)
-
 // foreignShare is 1 over the share of the sealed segments under which a log is taken
 // for another one than the seal's, unless most of what it has is from there.
 const foreignShare = 100
@@ -18,44 +14,68 @@ func (v *Verdict) explain(p *Parsed, q *Request, covered bool) error {
 		return err
 	}
 	log.sealedBytes = v.Note.Bytes
+	sealed, err := v.sealedPrefixes(p, q, covered)
+	if err != nil {
+		return err
+	}
 	var runs []run
 	switch {
-	case q.Index != nil:
-		sealed, err := readIndex(q.Index)
-		if err != nil {
-			return err
-		}
-		var kept uint64
-		runs, kept = aligned(sealed, log)
-		if kept*foreignShare < v.Note.Leaves && kept*2 < log.leaves {
-			v.Outcome = Foreign
-			v.Reason = fmt.Sprintf("this is another log: %d of the %d sealed segments occur in it", kept, v.Note.Leaves)
-		}
-		if runs, err = attribute(runs, log, q.Also); err != nil {
-			return err
-		}
-	case covered:
-		runs = []run{{kind: Appended, sealed: v.Note.Leaves, sealedEnd: v.Note.Leaves, at: v.Note.Leaves, end: log.leaves}}
+	case sealed != nil:
+		runs = v.aligned(sealed, log, q.Also)
 	case p.Tiles != nil:
 		if runs, err = narrow(p.Tiles, v.Note.Leaves, log); err != nil {
 			return err
 		}
 	default:
-		runs = []run{{kind: Changed, sealedEnd: v.Note.Leaves, end: log.leaves, within: true}}
+		runs = anywhere(v.Note.Leaves, log)
 	}
 	if !v.Note.Final {
-		runs = withoutTail(runs)
+		runs = withoutBeyond(runs, v.Note.Leaves, log)
+	}
+	if len(runs) == 0 {
+		v.warn("nothing tells where the log differs: it changed while it was read, or what was sealed contradicts itself")
+		runs = anywhere(v.Note.Leaves, log)
 	}
 	v.Presented = &log.sum
 	v.Findings, err = describe(runs, p.gapLeaves(), log)
 	return err
 }
 
-// withoutTail drops what stands behind the end of an open seal: it is not covered,
-// but not wrong either.
-func withoutTail(runs []run) []run {
-	if n := len(runs); n > 0 && runs[n-1].kind == Appended {
-		return runs[:n-1]
+// sealedPrefixes returns the index, nil if there is none or it cannot be used.
+func (v *Verdict) sealedPrefixes(p *Parsed, q *Request, covered bool) ([]uint64, error) {
+	if q.Index != nil {
+		sealed, err := readIndex(q.Index, v.Note)
+		if err == nil {
+			return sealed, nil
+		}
+		v.warn("%v", err)
+	}
+	if covered {
+		// What was sealed is there, whole: its index can be made again.
+		return resealed(q.Log, p.Notes, q.Workers)
+	}
+	return nil, nil
+}
+
+// anywhere is all that can be said if nothing tells where a log differs.
+func anywhere(leaves uint64, log *presented) []run {
+	return []run{{kind: Changed, sealedEnd: leaves, end: log.leaves, within: true}}
+}
+
+// withoutBeyond leaves out what stands behind the end of an open seal: it is not
+// covered, but not wrong either.
+func withoutBeyond(runs []run, leaves uint64, log *presented) []run {
+	for n := len(runs); n > 0; n = len(runs) {
+		last := &runs[n-1]
+		behind := last.sealedEnd == leaves && last.end == log.leaves
+		switch {
+		case last.kind == Appended, last.kind == Doubled && last.at >= log.keptEnd:
+			runs = runs[:n-1]
+			continue
+		case last.kind == Changed && behind && last.end-last.at > last.sealedEnd-last.sealed:
+			last.end = last.at + last.sealedEnd - last.sealed
+		}
+		break
 	}
 	return runs
 }

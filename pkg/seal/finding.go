@@ -92,39 +92,46 @@ func (f *Finding) locate(r run, p *presented) error {
 		}
 		f.Offset, f.Bytes = first.offset, last.offset+last.bytes-first.offset
 	}
-	first, last := r.at, r.end // of the records that bear the times
+	return f.when(r, p)
+}
+
+// when adds the times of the run's records, or of what stands around it if it has none.
+func (f *Finding) when(r run, p *presented) error {
+	first, last := r.at, r.end-1
 	if f.CountNow == 0 {
-		// The neighbours of what is missing, or of the gap.
-		if first, last = first-1, last+1; r.at == 0 {
-			first = 0
-		}
+		first, last = r.at-1, r.end
 	}
-	l, ok, err := p.record(first, false)
-	if err != nil || !ok {
+	from, ok, err := p.record(first, f.CountNow == 0)
+	if err != nil {
 		return err
 	}
-	f.HasTime, f.Time, f.Until = true, l.time, l.time
-	if f.CountNow > 0 {
-		f.First = bytes.Clone(l.data)
+	if ok && f.CountNow > 0 {
+		f.First = bytes.Clone(from.data)
 	}
-	if l, ok, err = p.record(last-1, true); err == nil && ok {
-		f.Until = l.time
+	until, ok2, err := p.record(last, f.CountNow > 0)
+	switch {
+	case err != nil || !ok && !ok2:
+		return err
+	case !ok:
+		from = until
+	case !ok2:
+		until = from
 	}
-	return err
+	f.HasTime, f.Time, f.Until = true, from.time, until.time
+	return nil
 }
 
 // record returns the first record at or behind a leaf, or the last at or before it.
 func (p *presented) record(number uint64, before bool) (leaf, bool, error) {
-	for number < p.leaves {
-		_, gap := slices.BinarySearch(p.gaps, number)
-		if !gap {
+	for number < p.leaves { // 0 - 1 is not
+		if _, gap := slices.BinarySearch(p.gaps, number); !gap {
 			l, err := p.find(number)
 			return l, err == nil, err
 		}
-		if !before {
+		if before {
+			number--
+		} else {
 			number++
-		} else if number--; number > p.leaves { // wrapped
-			break
 		}
 	}
 	return leaf{}, false, nil

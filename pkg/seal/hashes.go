@@ -34,11 +34,14 @@ func openSealed(log Log, seal []byte, workers int) (*sealedLog, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the seal is malformed: %w", err)
 	}
+	if last := p.Last(); last.Final && log.Size > last.Bytes {
+		return nil, ErrNotSealed
+	}
 	s := &sealedLog{log: log, parsed: p}
 	for _, n := range p.Notes {
 		s.gaps = append(s.gaps, n.Gaps...)
 	}
-	w := newWalker(log, max(workers, 1))
+	w := newWalker(log, max(workers, 1), nil)
 	defer w.tree.close()
 	w.mark = func(offset int64) { s.marks = append(s.marks, offset) }
 	if _, err := w.all(p.Notes); err == errDiffers || err == errSpan {
@@ -48,6 +51,23 @@ func openSealed(log Log, seal []byte, workers int) (*sealedLog, error) {
 	}
 	s.tiles = w.tree.tiles
 	return s, nil
+}
+
+// resealed returns the index of a log that fits its notes, as it was when it was
+// sealed.
+func resealed(log Log, notes []*Note, workers int) ([]uint64, error) {
+	prefixes := make([]uint64, 0, notes[len(notes)-1].Leaves)
+	w := newWalker(log, workers, func(raw []byte) error {
+		prefixes = appendPrefixes(prefixes, raw)
+		return nil
+	})
+	defer w.tree.close()
+	if _, err := w.all(notes); err == errDiffers || err == errSpan {
+		return nil, errChanged
+	} else if err != nil {
+		return nil, err
+	}
+	return prefixes, nil
 }
 
 // leafOf returns the leaf number of a record.
@@ -87,8 +107,12 @@ func (s *sealedLog) each(first, end uint64, f func(data []byte, gap merkle.Hash)
 	for ; leaf < end; leaf++ {
 		if next < len(s.gaps) && s.gaps[next].Leaf == leaf {
 			var hash merkle.LeafWriter
-			if _, err := io.Copy(&hash, io.NewSectionReader(s.log, at, s.gaps[next].Bytes)); err != nil {
-				return err
+			n, err := io.Copy(&hash, io.NewSectionReader(s.log, at, s.gaps[next].Bytes))
+			if err != nil {
+				return fmt.Errorf("reading the log: %w", err)
+			}
+			if n != s.gaps[next].Bytes {
+				return errShrunk
 			}
 			at += s.gaps[next].Bytes
 			if next++; leaf >= first {
@@ -98,7 +122,7 @@ func (s *sealedLog) each(first, end uint64, f func(data []byte, gap merkle.Hash)
 		}
 		n, err := s.log.ReadAt(buf, at)
 		if err != nil && err != io.EOF {
-			return err
+			return fmt.Errorf("reading the log: %w", err)
 		}
 		size := tlog.RecordLen(buf[:n])
 		if size == 0 {

@@ -27,32 +27,41 @@ func checkIndex(index *Log, n *Note) error {
 	case index.Size%prefixSize != 0 || uint64(index.Size/prefixSize) != n.Leaves:
 		return fmt.Errorf("the index is damaged: it has %d bytes, not %d: ignored", index.Size, n.Leaves*prefixSize)
 	}
-	h := sha256.New()
-	if _, err := io.CopyBuffer(h, io.NewSectionReader(index, 0, index.Size), make([]byte, 256<<10)); err != nil {
-		return fmt.Errorf("the index cannot be read: %v: ignored", err)
-	}
-	if [32]byte(h.Sum(nil)) != *n.Index {
-		return errors.New("the index is damaged: it is not the one the seal signs: ignored")
-	}
-	return nil
+	return eachPrefixes(index, n, func([]byte) {})
 }
 
-// readIndex reads a checked index.
-func readIndex(index *Log) ([]uint64, error) {
-	prefixes := make([]uint64, 0, index.Size/prefixSize)
+// eachPrefixes calls f for the index, piece by piece, and checks it against the hash
+// that the note signs. If it returns an error, nothing f was given may be used.
+func eachPrefixes(index *Log, n *Note, f func([]byte)) error {
+	h := sha256.New()
 	buf := make([]byte, 256<<10)
 	r := io.NewSectionReader(index, 0, index.Size)
 	for {
-		n, err := io.ReadFull(r, buf)
-		prefixes = appendPrefixes(prefixes, buf[:n])
+		k, err := io.ReadFull(r, buf)
+		h.Write(buf[:k])
+		f(buf[:k])
 		switch err {
 		case nil:
+			continue
 		case io.EOF, io.ErrUnexpectedEOF:
-			return prefixes, nil
 		default:
-			return nil, fmt.Errorf("reading the index: %w", err)
+			return fmt.Errorf("the index cannot be read: %v: ignored", err)
 		}
+		if [32]byte(h.Sum(nil)) != *n.Index {
+			return errors.New("the index is damaged: it is not the one the seal signs: ignored")
+		}
+		return nil
 	}
+}
+
+// readIndex reads an index that was checked, and checks what it reads.
+func readIndex(index *Log, n *Note) ([]uint64, error) {
+	prefixes := make([]uint64, 0, index.Size/prefixSize)
+	err := eachPrefixes(index, n, func(raw []byte) { prefixes = appendPrefixes(prefixes, raw) })
+	if err == nil && uint64(len(prefixes)) != n.Leaves {
+		err = errors.New("the index is damaged: it became shorter: ignored")
+	}
+	return prefixes, err
 }
 
 func appendPrefixes(to []uint64, raw []byte) []uint64 {

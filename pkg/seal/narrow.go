@@ -83,26 +83,33 @@ func (n *narrower) tail() (int, error) {
 	return t, nil
 }
 
-// resume returns the next tile behind t that holds, and its shift. If there is none,
-// that is the end of the tiles, with the end of the presented log.
+// resume returns the next tile, t or one behind it, that holds behind the tiles before
+// t, and its shift. If there is none, that is the end of the tiles, with the end of the
+// presented log.
 func (n *narrower) resume(t int, shift int64, tail int) (int, int64, error) {
-	for next := t + 1; next < len(n.tiles) && next <= t+lookTiles; next++ {
-		found, at, err := n.search(next, shift)
+	floor := int64(n.start(t)) + shift // what stands before is taken
+	for next := t; next < len(n.tiles) && next <= t+lookTiles; next++ {
+		found, at, err := n.search(next, shift, floor)
 		if err != nil || found {
 			return next, at, err
 		}
 	}
-	return max(t+1, tail), int64(n.p.leaves) - int64(n.leaves), nil
+	next, end := max(t, tail), int64(n.p.leaves)-int64(n.leaves)
+	for int64(n.start(next))+end < floor {
+		next++
+	}
+	return next, end, nil
 }
 
-// search looks for tile t at shifts near the given one, the nearest first.
-func (n *narrower) search(t int, shift int64) (bool, int64, error) {
+// search looks for tile t from the leaf floor on at shifts near the given one, the
+// nearest first.
+func (n *narrower) search(t int, shift, floor int64) (bool, int64, error) {
 	if n.windows++; n.windows > maxWindows {
 		return false, 0, nil
 	}
 	size := int64(n.start(t+1) - n.start(t))
 	at := int64(n.start(t)) + shift
-	first := max(0, at-maxShift)
+	first := max(floor, at-maxShift)
 	end := min(int64(n.p.leaves), at+size+maxShift)
 	if end-first < size {
 		return false, 0, nil
@@ -143,14 +150,43 @@ func (n *narrower) roots(hashes []merkle.Hash, size int) []merkle.Hash {
 // changed notes that the sealed tiles from t to next stand as the presented leaves
 // between their two shifts.
 func (n *narrower) changed(t, next int, shift, nextShift int64) {
-	r := run{kind: Changed, sealed: n.start(t), sealedEnd: n.start(next)}
-	r.at = uint64(min(max(0, int64(r.sealed)+shift), int64(n.p.leaves)))
-	r.end = uint64(max(int64(r.at), int64(r.sealedEnd)+nextShift))
-	if r.at == r.end {
-		r.kind = Dropped
-		if next == len(n.tiles) {
+	r := run{kind: Changed, within: true, sealed: n.start(t), sealedEnd: n.start(next)}
+	r.at, r.end = uint64(int64(r.sealed)+shift), uint64(int64(r.sealedEnd)+nextShift)
+	atStart, atEnd := t == 0, next == len(n.tiles)
+	switch {
+	case r.sealed == r.sealedEnd:
+		r.kind, r.within = Inserted, false
+	case r.at == r.end:
+		r.kind, r.within = Dropped, false
+		if atStart || atEnd {
 			r.kind = Truncated
 		}
+	case atStart != atEnd:
+		n.cutOff(r, atEnd)
+		return
+	}
+	n.runs = append(n.runs, r)
+}
+
+// cutOff notes a run at one end of the log. Where it has fewer leaves now, by tiles,
+// the log was cut there: what is left stands for the tiles next to those that hold.
+func (n *narrower) cutOff(r run, atEnd bool) {
+	left := (r.end - r.at + tileLeaves - 1) / tileLeaves * tileLeaves
+	if left >= r.sealedEnd-r.sealed {
+		n.runs = append(n.runs, r)
+		return
+	}
+	gone := run{kind: Truncated, sealed: r.sealed, sealedEnd: r.sealedEnd}
+	if atEnd {
+		r.sealedEnd = r.sealed + left
+		gone.sealed, gone.at, gone.end = r.sealedEnd, r.end, r.end
+		n.runs = append(n.runs, r, gone)
+		return
+	}
+	r.sealed = (r.sealedEnd - left) / tileLeaves * tileLeaves
+	gone.sealedEnd, gone.at, gone.end = r.sealed, r.at, r.at
+	if gone.sealed < gone.sealedEnd {
+		n.runs = append(n.runs, gone)
 	}
 	n.runs = append(n.runs, r)
 }

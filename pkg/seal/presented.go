@@ -14,7 +14,8 @@ import (
 type presented struct {
 	log Log
 
-	sealedBytes int64 // of the sealed log
+	sealedBytes int64  // of the sealed log
+	keptEnd     uint64 // end of the last leaves that stand as they were sealed, if known
 
 	seeds    *tlog.Seeds
 	sum      Contents
@@ -24,6 +25,16 @@ type presented struct {
 	gapHash  []merkle.Hash
 	marks    []int64       // offset of every 256th leaf
 	tiles    []merkle.Hash // as a seal of this log would have
+
+	near nearby
+}
+
+// nearby are the leaves around the one that was found last.
+type nearby struct {
+	valid  bool
+	tile   uint64
+	leaves []leaf
+	data   []byte // of the records among them
 }
 
 // cut scans the whole log once more. It keeps 8 bytes a segment.
@@ -37,6 +48,7 @@ func cut(log Log, seeds *tlog.Seeds, workers int) (*presented, error) {
 	scan := tlog.NewScanner(io.NewSectionReader(log, 0, log.Size), seeds, tlog.Timed)
 	var hash merkle.LeafWriter
 	inGap := false
+	end := int64(0)
 	for {
 		seg, err := scan.Next()
 		if err == io.EOF {
@@ -45,6 +57,7 @@ func cut(log Log, seeds *tlog.Seeds, workers int) (*presented, error) {
 		if err != nil {
 			return nil, fmt.Errorf("reading the log: %w", err)
 		}
+		end += int64(len(seg.Data))
 		if !inGap && t.count%tileLeaves == 0 {
 			p.marks = append(p.marks, seg.Offset)
 		}
@@ -62,6 +75,9 @@ func cut(log Log, seeds *tlog.Seeds, workers int) (*presented, error) {
 			p.gapHash = append(p.gapHash, hash.Sum())
 			t.addHash(hash.Sum())
 		}
+	}
+	if end != log.Size || inGap {
+		return nil, errShrunk
 	}
 	var err error
 	p.leaves, _, err = t.root()
@@ -81,27 +97,47 @@ type leaf struct {
 	data   []byte // of a record
 }
 
-// find reads the leaf with the given number again.
+// find reads the leaf with the given number again, and those around it, among which
+// the next one is likely to be. data is valid until the next call.
 func (p *presented) find(number uint64) (leaf, error) {
-	var found leaf
-	err := p.each(number, number+1, func(l leaf) { found = l })
-	return found, err
+	n := &p.near
+	if tile := number / tileLeaves; !n.valid || n.tile != tile {
+		*n = nearby{tile: tile, leaves: n.leaves[:0], data: n.data[:0]}
+		if n.data == nil {
+			n.data = make([]byte, 0, tileLeaves*maxRecord) // so that it never moves
+		}
+		err := p.each(tile*tileLeaves, min((tile+1)*tileLeaves, p.leaves), func(l leaf) {
+			if !l.gap {
+				start := len(n.data)
+				n.data = append(n.data, l.data...)
+				l.data = n.data[start:]
+			}
+			n.leaves = append(n.leaves, l)
+		})
+		if err != nil {
+			return leaf{}, err
+		}
+		n.valid = true
+	}
+	return n.leaves[number%tileLeaves], nil
 }
 
-// each calls f for the leaves from first up to but not including end. data is valid
-// during the call.
+// each calls f for the leaves from first up to but not including end, which must not
+// lie behind the last one. data is valid during the call. The error is errChanged if
+// records and gaps do not alternate as they did when the log was cut.
 func (p *presented) each(first, end uint64, f func(leaf)) error {
-	if first >= end || first >= p.leaves {
+	if first >= end {
 		return nil
 	}
 	number := first / tileLeaves * tileLeaves
 	offset := p.marks[first/tileLeaves]
 	scan := tlog.NewScanner(io.NewSectionReader(p.log, offset, p.log.Size-offset), p.seeds, tlog.Timed)
+	gaps, _ := slices.BinarySearch(p.gaps, number) // gaps before number
 	var gap *leaf
 	for number < end {
 		seg, err := scan.Next()
 		if err == io.EOF {
-			return nil
+			return errChanged
 		}
 		if err != nil {
 			return fmt.Errorf("reading the log: %w", err)
@@ -117,6 +153,12 @@ func (p *presented) each(first, end uint64, f func(leaf)) error {
 			}
 		} else {
 			l.data = seg.Data
+		}
+		if l.gap != (gaps < len(p.gaps) && p.gaps[gaps] == number) {
+			return errChanged
+		}
+		if l.gap {
+			gaps++
 		}
 		if number >= first {
 			f(l)

@@ -59,6 +59,10 @@ func (p *Prover) Record(record uint64) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	// The log may have changed since it was checked.
+	if sumtlog.CheckRecord(hashes, int64(n.Leaves), sumtlog.Hash(n.Root), int64(leaf), sumtlog.RecordHash(data)) != nil {
+		return nil, ErrNotSealed
+	}
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "%s\nextra %s\nindex %d\n", proofHeader, base64.StdEncoding.EncodeToString(data), leaf)
 	writeProof(&b, hashes)
@@ -79,6 +83,9 @@ func (p *Prover) Consistency(earlier, later int) ([]byte, error) {
 		var err error
 		if hashes, err = sumtlog.ProveTree(int64(b.Leaves), int64(a.Leaves), p.log); err != nil {
 			return nil, err
+		}
+		if sumtlog.CheckTree(hashes, int64(b.Leaves), sumtlog.Hash(b.Root), int64(a.Leaves), sumtlog.Hash(a.Root)) != nil {
+			return nil, ErrNotSealed
 		}
 	}
 	var out bytes.Buffer

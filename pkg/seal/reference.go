@@ -1,19 +1,16 @@
 package seal
 
-import (
-	"errors"
-	"fmt"
-)
+import "errors"
 
 // Reference is another sealed log, in which records that were inserted into a log are
-// looked for.
+// looked for. It is safe for concurrent use if its index can be read concurrently.
 type Reference struct {
 	Name string // its file name by its seal; untrusted text
 	Seal string // where the seal was read from
 
-	gaps     []uint64
-	index    Log
-	prefixes []uint64
+	note  *Note
+	gaps  []uint64
+	index Log
 }
 
 // NewReference checks another log's seal with the keys that count, and its index
@@ -33,7 +30,7 @@ func NewReference(seal string, data []byte, index Log, keys []Key) (*Reference, 
 	if err := checkIndex(&index, v.Note); err != nil {
 		return nil, err
 	}
-	return &Reference{Name: v.Note.Name, Seal: seal, gaps: p.gapLeaves(), index: index}, nil
+	return &Reference{Name: v.Note.Name, Seal: seal, note: v.Note, gaps: p.gapLeaves(), index: index}, nil
 }
 
 // gapLeaves returns the leaf numbers of all gaps.
@@ -49,28 +46,27 @@ func (p *Parsed) gapLeaves() []uint64 {
 
 // attribute splits runs of presented leaves that were never sealed where parts of them
 // stand in another sealed log.
-func attribute(runs []run, log *presented, also []*Reference) ([]run, error) {
-	wanted := make(map[uint64]bool)
+func (v *Verdict) attribute(runs []run, log *presented, also []*Reference) []run {
+	wanted := make(map[uint64][]place)
 	for _, r := range runs {
 		if r.isNew() {
 			for _, h := range log.prefixes[r.at:r.end] {
-				wanted[h] = true
+				wanted[h] = nil
 			}
 		}
 	}
-	if len(wanted) == 0 || len(also) == 0 {
-		return runs, nil
+	if len(wanted) == 0 {
+		return runs
 	}
-	places := make(map[uint64]place, len(wanted))
 	for _, ref := range also {
-		prefixes, err := readIndex(&ref.index)
+		prefixes, err := readIndex(&ref.index, ref.note)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", ref.Seal, err)
+			v.warn("%s: %v", ref.Seal, err)
+			continue
 		}
-		ref.prefixes = prefixes
 		for i, h := range prefixes {
-			if _, seen := places[h]; wanted[h] && !seen {
-				places[h] = place{ref, uint64(i)}
+			if places, ok := wanted[h]; ok && len(places) < maxPlaces {
+				wanted[h] = append(places, place{ref, prefixes, uint64(i)})
 			}
 		}
 	}
@@ -80,35 +76,43 @@ func attribute(runs []run, log *presented, also []*Reference) ([]run, error) {
 			split = append(split, r)
 			continue
 		}
-		split = append(split, r.attribute(log.prefixes, places)...)
+		split = append(split, r.attribute(log.prefixes, wanted)...)
 	}
-	return split, nil
+	return split
 }
+
+// maxPlaces is among how many places of one segment the best is chosen.
+const maxPlaces = 8
 
 // place is where a segment stands in another log.
 type place struct {
-	ref  *Reference
-	leaf uint64
+	ref      *Reference
+	prefixes []uint64 // of ref
+	leaf     uint64
 }
 
 func (r run) isNew() bool {
 	return r.kind == Inserted || r.kind == Appended || r.kind == Changed && r.end > r.at
 }
 
-// attribute returns r in pieces, each from one place or from nowhere. A changed run
-// stays whole, and is attributed only if it all stands together elsewhere.
-func (r run) attribute(prefixes []uint64, places map[uint64]place) []run {
+// attribute returns r in pieces, each from one place, the one that goes on longest, or
+// from nowhere. A changed run stays whole, and is attributed only if it all stands
+// together elsewhere.
+func (r run) attribute(prefixes []uint64, places map[uint64][]place) []run {
 	var pieces []run
 	for at := r.at; at < r.end; {
 		piece := r
 		piece.at, piece.end = at, at+1
-		if p, ok := places[prefixes[at]]; ok {
-			piece.from, piece.fromLeaf = p.ref, p.leaf
-			for piece.end < r.end && p.follows(piece.end-at, prefixes[piece.end]) {
-				piece.end++
+		if here := places[prefixes[at]]; len(here) > 0 {
+			agree := uint64(0)
+			for _, p := range here {
+				if n := p.agree(prefixes[at:r.end]); n > agree {
+					agree, piece.from, piece.fromLeaf = n, p.ref, p.leaf
+				}
 			}
+			piece.end = at + agree
 		} else {
-			for piece.end < r.end && places[prefixes[piece.end]].ref == nil {
+			for piece.end < r.end && len(places[prefixes[piece.end]]) == 0 {
 				piece.end++
 			}
 		}
@@ -121,8 +125,10 @@ func (r run) attribute(prefixes []uint64, places map[uint64]place) []run {
 	return pieces
 }
 
-// follows reports whether the segment n places on is the one with the given prefix.
-func (p place) follows(n, prefix uint64) bool {
-	i := p.leaf + n
-	return i < uint64(len(p.ref.prefixes)) && p.ref.prefixes[i] == prefix
+// agree returns how many of the given segments stand together from p on.
+func (p place) agree(with []uint64) uint64 {
+	n := 0
+	for there := p.prefixes[p.leaf:]; n < len(with) && n < len(there) && there[n] == with[n]; n++ {
+	}
+	return uint64(n)
 }

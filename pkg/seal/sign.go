@@ -62,7 +62,8 @@ func Sign(r io.Reader, seeds *tlog.Seeds, key SigningKey, o Options) ([]byte, *S
 		return nil, nil, err
 	}
 	defer s.tree.close()
-	scan := tlog.NewScanner(r, seeds, tlog.Timed)
+	counted := &counter{r: r}
+	scan := tlog.NewScanner(counted, seeds, tlog.Timed)
 	for {
 		seg, err := scan.Next()
 		if err == io.EOF {
@@ -75,10 +76,28 @@ func Sign(r io.Reader, seeds *tlog.Seeds, key SigningKey, o Options) ([]byte, *S
 			return nil, nil, err
 		}
 	}
+	if s.sum.Bytes != counted.n || s.inGap { // a seal of less must never come to be
+		return nil, nil, fmt.Errorf("only %d bytes of the log's %d were cut", s.sum.Bytes, counted.n)
+	}
 	if err := s.note(true); err != nil {
 		return nil, nil, err
 	}
-	return append(s.out, encodeTiles(s.tree.allTiles())...), &s.sum, nil
+	if tiles := encodeTiles(s.tree.allTiles()); len(s.out)+len(tiles) <= MaxSealBytes {
+		s.out = append(s.out, tiles...)
+	}
+	return s.out, &s.sum, nil
+}
+
+// counter counts what is read through it.
+type counter struct {
+	r io.Reader
+	n int64
+}
+
+func (c *counter) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.n += int64(n)
+	return n, err
 }
 
 type signer struct {

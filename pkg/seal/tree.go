@@ -33,7 +33,6 @@ type tree struct {
 	frontier merkle.Frontier
 	tail     []merkle.Hash // leaf hashes of the incomplete last tile
 	tiles    []merkle.Hash // roots of the complete tiles
-	scratch  []merkle.Hash
 	fold     merkle.Hasher
 	err      error // of sink
 }

@@ -18,6 +18,12 @@ type Log struct {
 // errDiffers means the log is not what the notes say. Nothing else is claimed.
 var errDiffers = errors.New("the log differs from the sealed one")
 
+// errShrunk means that a log ended before the size it had when it was opened.
+var errShrunk = fmt.Errorf("reading the log: it became shorter while it was read: %w", io.ErrUnexpectedEOF)
+
+// errChanged means that a log is not what it was when it was read before.
+var errChanged = errors.New("reading the log: it changed while it was read")
+
 // errSpan means that the log fits the tree but not the times the note states.
 var errSpan = errors.New("the seal states other times than the records it covers have")
 
@@ -25,17 +31,19 @@ var errSpan = errors.New("the seal states other times than the records it covers
 // and compares each note's root. It returns how many notes hold and, unless all do,
 // errDiffers; any other error is a failed read.
 func walk(log Log, notes []*Note, workers int) (holds int, secrets uint64, err error) {
-	w := newWalker(log, workers)
+	w := newWalker(log, workers, nil)
 	defer w.tree.close()
 	holds, err = w.all(notes)
 	return holds, w.secrets, err
 }
 
-func newWalker(log Log, workers int) *walker {
+// newWalker returns a walker at the beginning of log. sink is as in newTree.
+func newWalker(log Log, workers int, sink func([]byte) error) *walker {
 	return &walker{
 		r:    io.NewSectionReader(log, 0, log.Size),
+		size: log.Size,
 		buf:  make([]byte, 0, walkBuffer),
-		tree: newTree(workers, nil),
+		tree: newTree(workers, sink),
 	}
 }
 
@@ -63,6 +71,7 @@ const walkBuffer = 1 << 20
 
 type walker struct {
 	r       io.Reader
+	size    int64 // of the log
 	buf     []byte
 	pos     int
 	base    int64 // offset of buf[0]
@@ -172,6 +181,9 @@ func (w *walker) fill() error {
 	switch err {
 	case nil:
 	case io.EOF, io.ErrUnexpectedEOF:
+		if w.base+int64(len(w.buf)) < w.size {
+			return errShrunk
+		}
 		w.eof = true
 	default:
 		return fmt.Errorf("reading the log: %w", err)
