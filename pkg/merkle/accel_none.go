@@ -1,6 +1,9 @@
+//go:build !amd64 || purego
+
 package merkle
 
-// The standard library's own assembly does one hash at a time.
+// Elsewhere the standard library's own assembly does one hash at a time.
+type lanes struct{}
 
 func (h *Hasher) leaves(dst []Hash, data []byte, ends []int) { h.leavesPortable(dst, data, ends) }
 

@@ -14,7 +14,8 @@
 //
 //   - [LeafHash] and [NodeHash] hash one leaf and one node.
 //   - [Hasher] hashes batches: [Hasher.Leaves] many segments at once, [Hasher.Root]
-//     a slice of hashes to its root.
+//     a slice of hashes to its root. On amd64 with the SHA extensions it computes
+//     four at a time; see docs/merkle.md.
 //   - [LeafWriter] hashes a segment too large to hold in memory.
 //   - [Frontier] joins the roots of batches into the root of everything so far.
 //
@@ -53,7 +54,7 @@ func EmptyRoot() Hash { return sha256.Sum256(nil) }
 // LeafHash returns the leaf hash of segment. To hash many segments, use
 // [Hasher.Leaves].
 func LeafHash(segment []byte) Hash {
-	var h Hasher
+	var h leafHasher
 	return h.leaf(segment)
 }
 
@@ -72,10 +73,8 @@ func NodeHash(left, right Hash) Hash {
 // Its methods do not allocate, except that the first segment longer than about 500
 // bytes allocates a SHA-256 state, which the Hasher keeps.
 type Hasher struct {
-	// buf holds a prefix and what it prefixes. 512 bytes hold any record of a
-	// flight log (8 + 280) and keep the Hasher small enough for the stack.
-	buf   [512]byte
-	large LeafWriter
+	leafHasher
+	lanes
 }
 
 // Leaves writes the leaf hash of segment i, data[ends[i-1]:ends[i]], to dst[i], for

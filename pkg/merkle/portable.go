@@ -2,8 +2,15 @@ package merkle
 
 import "crypto/sha256"
 
-// leaf hashes one segment with the standard library.
-func (h *Hasher) leaf(segment []byte) Hash {
+// leafHasher hashes one segment at a time with the standard library.
+type leafHasher struct {
+	// buf holds a prefix and what it prefixes. 512 bytes hold any record of a
+	// flight log (8 + 280).
+	buf   [512]byte
+	large LeafWriter
+}
+
+func (h *leafHasher) leaf(segment []byte) Hash {
 	if len(segment) < len(h.buf) {
 		h.buf[0] = leafPrefix
 		n := 1 + copy(h.buf[1:], segment)
