@@ -1,5 +1,22 @@
-// Package report turns values into pages: tables and paragraphs for people, CSV,
-// JSON and JUnit for programs.
+// Package report turns values into pages: text with tables for people, Markdown
+// for pull requests, CSV, JSON and JUnit for programs.
+//
+// A [Page] is a title and parts in order: a [Heading], a [Paragraph], a list of
+// [Fields] or a [Grid] of rows and columns. Page.WriteText and Page.WriteMarkdown
+// print all of it; Grid.WriteCSV prints one grid. WriteJSON prints the documented
+// object of a command, whatever the page looks like, and WriteJUnit a suite of
+// cases for those who read test results.
+//
+// Every text that reaches a page goes through [Clean] and then through the escaping
+// of its format, because most of it comes from strangers: file names, signers'
+// names, console text inside a log. What a page shows is therefore one line a value
+// and printable; only JSON keeps each value exactly. Numbers keep their digits in CSV
+// and get separators elsewhere.
+//
+// Grids are printed row by row, so a report of a million rows takes the memory of
+// one; their rows are read twice for text, once to measure and once to print.
+//
+// The package judges nothing and opens nothing.
 package report
 
 // Format is one of the forms a report can be given.
@@ -11,7 +28,6 @@ const (
 	Markdown Format = "markdown"
 	CSV      Format = "csv"
 	JSON     Format = "json"
-	HTML     Format = "html"
 	JUnit    Format = "junit"
 )
 
@@ -22,4 +38,11 @@ type Style struct {
 	Width int
 	// Color allows escape sequences for colours.
 	Color bool
+}
+
+func (s Style) width() int {
+	if s.Width <= 0 {
+		return 80
+	}
+	return s.Width
 }
