@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -302,10 +301,7 @@ func printJSON(w io.Writer, results []*result) error {
 		}
 		page.Logs = append(page.Logs, r)
 	}
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", " ")
-	return e.Encode(&page)
+	return report.WriteJSON(w, &page)
 }
 
 func exists(path string) bool {

@@ -41,7 +41,12 @@ var capital = regexp.MustCompile("[A-Z]")
 // definedName undoes gomavlib's naming: MessageGpsRawInt is GPS_RAW_INT.
 func definedName(m message.Message) string {
 	name := strings.TrimPrefix(reflect.TypeOf(m).Elem().Name(), "Message")
-	return strings.ToUpper(capital.ReplaceAllString(name, "_$0"))[1:]
+	return strings.ToUpper(snake(name))
+}
+
+// snake turns a name of gomavlib's, like TimeBootMs, into MAVLink's, time_boot_ms.
+func snake(name string) string {
+	return strings.ToLower(capital.ReplaceAllString(name, "_$0")[1:])
 }
 
 // Seeds returns the seed of the checksum (CRC_EXTRA) of every known message by id.

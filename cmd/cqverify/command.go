@@ -1,0 +1,173 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+
+	"github.com/spf13/cobra"
+
+	"cqkit/cmd/internal/cli"
+	"cqkit/cmd/internal/logfile"
+	"cqkit/pkg/mav"
+	"cqkit/pkg/nonce"
+	"cqkit/pkg/report"
+	"cqkit/pkg/seal"
+	"cqkit/pkg/tlog"
+)
+
+// options are the flags of cqverify itself.
+type options struct {
+	keys      []string
+	seal      string
+	also      []string
+	state     string
+	inOrder   bool
+	allowOpen bool
+	recursive bool
+	folder    bool // an argument is a folder: the report is one of several logs
+	reports   *cli.Reports
+}
+
+func newCommand() *cobra.Command {
+	var o options
+	cmd := &cobra.Command{
+		Use:   "cqverify -k KEY LOG...",
+		Short: "judge flight logs against their seals, offline",
+		Long: `Usage:
+    cqverify -k KEY... [-s SEAL] LOG...
+    cqverify proof -k KEY... PROOF...
+    cqverify info LOG...
+
+Judges each LOG against its seal, LOG.cqseal: valid, or what is wrong with it,
+down to the records that were changed, dropped, inserted, moved or doubled. A LOG
+may be a folder, which stands for the .tlog files in it; "-" is standard input.
+
+Verdicts:
+    valid       the log is what was sealed, to its end
+    open        it is so far as the seal goes, but the seal has no end
+    altered     it differs from what this signer sealed
+    foreign     the seal is of another log
+    superseded  a later seal of the same log has been seen (--state)
+    unsigned    there is no seal
+    untrusted   the seal is by none of the keys given
+    malformed   the seal itself was edited or damaged
+
+Options:
+    -k, --key KEY         a public key that counts: a file made by cqkeygen, a
+                          file of several such keys one after another, or a
+                          folder of .pub files; can be repeated
+    -s, --seal FILE       the seal of a single LOG
+        --also SEAL       another log's seal, with its index beside it: inserted
+                          records are looked for in it; can be repeated
+        --state FILE      remember in FILE what was seen, and refuse an earlier
+                          seal of the same log
+        --in-order        refuse, by --state, every seal older than the last one
+                          of its key
+        --allow-open      exit 0 for open logs, too
+    -r, --recursive       look into the subfolders of a folder, too
+    -o, --output FILE     write the report to FILE
+        --format FORM     table, markdown, csv, json or junit
+        --json            short for --format json
+        --force           replace FILE if it is there`,
+		Example: `    $ cqverify -k pilot.pub flight.tlog
+    $ cqverify -k keys/ --recursive --format junit -o report.xml logs/
+    $ cqverify -k pilot.pub --state seen.state --json flight.tlog
+    $ cqverify info flight.tlog`,
+		Args: needLogs,
+		PreRunE: func(*cobra.Command, []string) error {
+			if o.inOrder && o.state == "" {
+				return cli.Hint(errors.New("--in-order needs --state"), "name a file to remember seals in with --state")
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error { return verifyAll(cmd, &o, args) },
+	}
+	f := cmd.Flags()
+	f.StringArrayVarP(&o.keys, "key", "k", nil, "a public key that counts")
+	f.StringVarP(&o.seal, "seal", "s", "", "the seal of a single log")
+	f.StringArrayVar(&o.also, "also", nil, "another log's seal")
+	f.StringVar(&o.state, "state", "", "remember in this file what was seen")
+	f.BoolVar(&o.inOrder, "in-order", false, "refuse every seal older than the last one of its key")
+	f.BoolVar(&o.allowOpen, "allow-open", false, "exit 0 for open logs, too")
+	f.BoolVarP(&o.recursive, "recursive", "r", false, "look into subfolders, too")
+	o.reports = cli.AddReportFlags(cmd, report.Table, report.Markdown, report.CSV, report.JSON, report.JUnit)
+	cli.SetExit(cmd, 1, "judged, and the answer is no: any verdict but valid")
+	cmd.AddCommand(infoCommand(), proofCommand())
+	return cmd
+}
+
+func needLogs(_ *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return cli.Hint(errors.New("no log given"), `name a file, a folder, or "-" for standard input`)
+	}
+	return nil
+}
+
+func verifyAll(cmd *cobra.Command, o *options, args []string) error {
+	keys, err := loadKeys(o.keys)
+	if err != nil {
+		return err
+	}
+	logs := logfile.Find(args, o.recursive)
+	for _, l := range logs {
+		o.folder = o.folder || l.InFolder
+	}
+	if o.seal != "" && (len(logs) != 1 || logs[0].InFolder) {
+		return cli.Usagef("--seal names one seal, but %d logs are given", len(logs))
+	}
+	for _, l := range logs {
+		if err := cli.Declare(cmd, l.Path); err != nil {
+			return err
+		}
+	}
+	j := &judge{cmd: cmd, o: o, keys: keys, seeds: tlog.NewSeeds(mav.Seeds()), alone: len(logs) == 1}
+	if j.also, err = loadAlso(cmd, o.also, keys); err != nil {
+		return err
+	}
+	if o.state != "" {
+		j.state = nonce.NewFile(o.state)
+	}
+	verdicts := make([]*verdict, len(logs))
+	progress := cli.NewProgress(cmd, "judging", "logs", int64(len(logs)))
+	defer progress.Stop()
+	var errs []error
+	cli.Each(cmd.Context(), len(logs), runtime.NumCPU(), func(i int) {
+		verdicts[i] = j.one(logs[i])
+		progress.Add(1)
+	}, func(i int) {
+		if v := verdicts[i]; v != nil {
+			errs = append(errs, v.exit(cmd, o.allowOpen))
+		}
+	})
+	progress.Stop()
+	if cmd.Context().Err() != nil {
+		errs = append(errs, cmd.Context().Err())
+	}
+	errs = append(errs, printVerdicts(cmd, o, verdicts))
+	return errors.Join(errs...)
+}
+
+// loadAlso reads the seals of other logs in which to look for inserted records.
+func loadAlso(cmd *cobra.Command, paths []string, keys []seal.Key) ([]*seal.Reference, error) {
+	var also []*seal.Reference
+	for _, path := range paths {
+		data, err := logfile.ReadSeal(cmd, path)
+		if err != nil {
+			return nil, err
+		}
+		index, err := openIndex(path)
+		if err == nil && index == nil {
+			err = cli.Hint(fmt.Errorf("%q does not exist", logfile.IndexPath(path)), "--also needs the index beside the seal")
+		}
+		if err != nil {
+			return nil, err
+		}
+		ref, err := seal.NewReference(path, data, seal.Log{ReaderAt: index, Size: index.size}, keys)
+		if err != nil {
+			return nil, fmt.Errorf("%q: %w", path, err)
+		}
+		also = append(also, ref)
+	}
+	return also, nil
+}

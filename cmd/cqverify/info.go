@@ -1,0 +1,190 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"cqkit/cmd/internal/cli"
+	"cqkit/cmd/internal/logfile"
+	"cqkit/pkg/mav"
+	"cqkit/pkg/report"
+	"cqkit/pkg/survey"
+	"cqkit/pkg/tlog"
+)
+
+func infoCommand() *cobra.Command {
+	var reports *cli.Reports
+	var recursive bool
+	cmd := &cobra.Command{
+		Use:   "info LOG...",
+		Short: "say what is in flight logs",
+		Long: `Usage:
+    cqverify info LOG...
+
+Says what is in each LOG: records by version, checksum, sender and message, the
+bytes that are no record, frames lost on the link, and what to beware of. No key
+and no seal is needed. A LOG may be a folder, which stands for the .tlog files in
+it; "-" is standard input.
+
+A gap is a run of bytes that is no record. Raw link captures (.rlog, .raw) have
+frames without times; they are recognised and their frames counted as records.
+
+Options:
+    -r, --recursive       look into the subfolders of a folder, too
+    -o, --output FILE     write the report to FILE
+        --format FORM     table, markdown, csv or json
+        --json            short for --format json
+        --force           replace FILE if it is there`,
+		Example: `    $ cqverify info flight.tlog
+    $ cqverify info --json flight.tlog`,
+		Args: needLogs,
+		RunE: func(cmd *cobra.Command, args []string) error { return infoAll(cmd, reports, recursive, args) },
+	}
+	cmd.Flags().BoolVarP(&recursive, "recursive", "r", false, "look into subfolders, too")
+	reports = cli.AddReportFlags(cmd, report.Table, report.Markdown, report.CSV, report.JSON)
+	cli.SetExit(cmd, 1, "")
+	return cmd
+}
+
+// info is what is in a log in the form that scripts rely on.
+type info struct {
+	Log          string            `json:"log"`
+	Error        string            `json:"error,omitempty"`
+	Format       string            `json:"format"`
+	Bytes        int64             `json:"bytes"`
+	Records      uint64            `json:"records"`
+	V1           uint64            `json:"v1"`
+	V2           uint64            `json:"v2"`
+	Signed       uint64            `json:"signed"`
+	CRCOK        uint64            `json:"crc_ok"`
+	CRCBad       uint64            `json:"crc_bad"`
+	UnknownID    uint64            `json:"unknown_id"`
+	Gaps         uint64            `json:"gaps"`
+	GapBytes     int64             `json:"gap_bytes"`
+	TimeBackward uint64            `json:"time_backward"`
+	FirstUS      *int64            `json:"first_us,omitempty"`
+	LastUS       *int64            `json:"last_us,omitempty"`
+	Sources      map[string]uint64 `json:"sources"`
+	Messages     map[string]uint64 `json:"messages"`
+	SequenceGaps uint64            `json:"sequence_gaps"`
+	SequenceLost uint64            `json:"sequence_lost"`
+	Warnings     []string          `json:"warnings"`
+
+	err error
+}
+
+func infoAll(cmd *cobra.Command, reports *cli.Reports, recursive bool, args []string) error {
+	logs := logfile.Find(args, recursive)
+	for _, l := range logs {
+		if err := cli.Declare(cmd, l.Path); err != nil {
+			return err
+		}
+	}
+	seeds := tlog.NewSeeds(mav.Seeds())
+	infos := make([]*info, len(logs))
+	progress := cli.NewProgress(cmd, "reading", "logs", int64(len(logs)))
+	defer progress.Stop()
+	var errs []error
+	cli.Each(cmd.Context(), len(logs), runtime.NumCPU(), func(i int) {
+		infos[i] = oneInfo(cmd, logs[i], seeds)
+		progress.Add(1)
+	}, func(i int) {
+		if n := infos[i]; n != nil {
+			errs = append(errs, cli.Report(cmd, n.err))
+		}
+	})
+	progress.Stop()
+	if cmd.Context().Err() != nil {
+		errs = append(errs, cmd.Context().Err())
+	}
+	several := len(logs) != 1 || logs[0].InFolder
+	errs = append(errs, printInfos(cmd, reports, several, infos))
+	return errors.Join(errs...)
+}
+
+func oneInfo(cmd *cobra.Command, l logfile.Found, seeds *tlog.Seeds) *info {
+	n := &info{
+		Log: l.Path, Format: "tlog", Warnings: []string{},
+		Sources: map[string]uint64{}, Messages: map[string]uint64{},
+	}
+	if n.err = l.Err; n.err == nil {
+		n.err = n.read(cmd, seeds)
+	}
+	if n.err != nil {
+		n.Error = n.err.Error()
+	}
+	return n
+}
+
+func (n *info) read(cmd *cobra.Command, seeds *tlog.Seeds) error {
+	in, err := cli.Open(cmd, n.Log)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	r := bufio.NewReaderSize(in, tlog.HeadSize)
+	head, err := r.Peek(tlog.HeadSize)
+	if err != nil && err != io.EOF {
+		return fmt.Errorf("%q: %w", n.Log, err)
+	}
+	s, err := survey.Of(r, append([]byte(nil), head...), seeds)
+	if err != nil {
+		return fmt.Errorf("%q: %w", n.Log, err)
+	}
+	n.fill(s)
+	return nil
+}
+
+func (n *info) fill(s *survey.Survey) {
+	n.Bytes, n.Records, n.V1, n.V2, n.Signed = s.Bytes, s.Records, s.V1, s.V2, s.Signed
+	n.CRCOK, n.CRCBad, n.UnknownID = s.OK, s.Bad, s.Unknown
+	n.Gaps, n.GapBytes, n.TimeBackward = s.Gaps, s.GapBytes, s.TimeBackward
+	n.SequenceGaps, n.SequenceLost = s.SequenceGaps, s.SequenceLost
+	if s.HasTime {
+		n.FirstUS, n.LastUS = &s.First, &s.Last
+	}
+	for source, count := range s.Sources {
+		n.Sources[source.String()] = count
+	}
+	for message, count := range s.Messages {
+		n.Messages[message] = count
+	}
+	if s.Format == tlog.Raw {
+		n.Format = "raw"
+		n.warn("a raw link capture: its frames have no times; a seal can only cover it as one piece")
+	}
+	switch {
+	case s.Kind != "":
+		n.warn("no flight log: it looks like %s", s.Kind)
+	case s.LittleEndian:
+		n.warn("no whole record, but times that look little-endian: a recorder defect; it cannot be read as a log")
+	case s.Records == 0 && s.Bytes > 0:
+		n.warn("no record: this is no flight log")
+	}
+	if s.SetupSigning > 0 {
+		n.warn("%s: a secret MAVLink signing key is in this log; do not pass it on before that key is changed",
+			cli.Count(int64(s.SetupSigning), "SETUP_SIGNING frame"))
+	}
+	if z := s.ClockOffset; z != 0 {
+		n.warn("times look like local time, not UTC: they are %s off the vehicle's GPS time", zone(z))
+	}
+}
+
+// zone formats an offset like "+05:30".
+func zone(d time.Duration) string {
+	sign := "+"
+	if d < 0 {
+		sign, d = "-", -d
+	}
+	return fmt.Sprintf("%s%02d:%02d", sign, d/time.Hour, d%time.Hour/time.Minute)
+}
+
+func (n *info) warn(format string, args ...any) {
+	n.Warnings = append(n.Warnings, fmt.Sprintf(format, args...))
+}

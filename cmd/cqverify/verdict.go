@@ -1,0 +1,286 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"runtime"
+
+	"github.com/spf13/cobra"
+
+	"cqkit/cmd/internal/cli"
+	"cqkit/cmd/internal/logfile"
+	"cqkit/pkg/mav"
+	"cqkit/pkg/nonce"
+	"cqkit/pkg/seal"
+	"cqkit/pkg/tlog"
+)
+
+// verdict is a log's verdict in the form that scripts rely on.
+type verdict struct {
+	Log          string    `json:"log"`
+	Seal         string    `json:"seal"`
+	Verdict      string    `json:"verdict"`
+	Reason       string    `json:"reason,omitempty"`
+	Error        string    `json:"error,omitempty"`
+	Signer       *signer   `json:"signer,omitempty"`
+	SignedAt     string    `json:"signed_at,omitempty"`
+	Notes        int       `json:"notes"`
+	Records      uint64    `json:"records"`
+	Gaps         uint64    `json:"gaps"`
+	Bytes        int64     `json:"bytes"`
+	FirstUS      *int64    `json:"first_us,omitempty"`
+	LastUS       *int64    `json:"last_us,omitempty"`
+	CoveredBytes int64     `json:"covered_bytes"`
+	Sealed       *extent   `json:"sealed,omitempty"`
+	Warnings     []string  `json:"warnings"`
+	Findings     []finding `json:"findings"`
+
+	err error // why there is no verdict
+}
+
+type signer struct {
+	Name    string `json:"name"`
+	Claimed bool   `json:"claimed"` // the name is the seal's, not the verifier's own label
+	Key     string `json:"key"`
+}
+
+// extent is what was sealed.
+type extent struct {
+	Records uint64 `json:"records"`
+	Gaps    uint64 `json:"gaps"`
+	Bytes   int64  `json:"bytes"`
+	FirstUS *int64 `json:"first_us,omitempty"`
+	LastUS  *int64 `json:"last_us,omitempty"`
+}
+
+type finding struct {
+	Kind        string  `json:"kind"`
+	Segment     string  `json:"segment"`
+	SealedIndex *int64  `json:"sealed_index,omitempty"`
+	Index       *int64  `json:"index,omitempty"`
+	Count       uint64  `json:"count"`
+	CountNow    uint64  `json:"count_now"`
+	SealedLeaf  *int64  `json:"sealed_leaf,omitempty"`
+	Leaf        *int64  `json:"leaf,omitempty"`
+	Leaves      uint64  `json:"leaves"`
+	LeavesNow   uint64  `json:"leaves_now"`
+	Offset      *int64  `json:"offset,omitempty"`
+	Bytes       int64   `json:"bytes"`
+	TimeUS      *int64  `json:"time_us,omitempty"`
+	UntilUS     *int64  `json:"until_us,omitempty"`
+	Message     string  `json:"message,omitempty"`
+	System      *uint8  `json:"system,omitempty"`
+	Component   *uint8  `json:"component,omitempty"`
+	Within      bool    `json:"within,omitempty"`
+	From        *origin `json:"from,omitempty"`
+}
+
+// origin is where an inserted run stands in another sealed log.
+type origin struct {
+	Log   string `json:"log"`
+	Seal  string `json:"seal"`
+	Index int64  `json:"index"`
+}
+
+// judge is what is common to all logs of a run.
+type judge struct {
+	cmd   *cobra.Command
+	o     *options
+	keys  []seal.Key
+	also  []*seal.Reference
+	seeds *tlog.Seeds
+	state *nonce.File
+	alone bool // one log: it may use all cores
+}
+
+// largeLog is the size in bytes from which a log is hashed on all cores by itself.
+const largeLog = 8 << 20
+
+// one judges one log. An error it cannot do without is in err.
+func (j *judge) one(l logfile.Found) *verdict {
+	v := &verdict{Log: l.Path, Warnings: []string{}, Findings: []finding{}}
+	if v.err = l.Err; v.err == nil {
+		v.err = j.verify(l.Path, v)
+	}
+	if v.err != nil {
+		v.Error = v.err.Error()
+	}
+	return v
+}
+
+func (j *judge) verify(path string, v *verdict) error {
+	v.Seal = j.o.seal
+	if v.Seal == "" {
+		v.Seal = logfile.SealPath(path)
+	}
+	data, err := logfile.ReadSeal(j.cmd, v.Seal)
+	missing := errors.Is(err, fs.ErrNotExist) && j.o.seal == ""
+	if err != nil && !missing {
+		return err
+	}
+	l, err := logfile.Open(j.cmd, path)
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	if missing {
+		v.Seal, v.Verdict, v.Reason = "", string(seal.Unsigned), "there is no seal beside the log"
+		return j.count(l, v)
+	}
+	q := seal.Request{
+		Log: seal.Log{ReaderAt: l, Size: l.Size}, Seal: data, Keys: j.keys, Seeds: j.seeds, Also: j.also,
+		Known: j.known(v), Workers: 1,
+	}
+	if j.alone || l.Size >= largeLog {
+		q.Workers = runtime.NumCPU()
+	}
+	index, err := openIndex(v.Seal)
+	if err != nil {
+		v.Warnings = append(v.Warnings, fmt.Sprintf("the index cannot be read: %v", err))
+	}
+	if index != nil {
+		defer index.Close()
+		q.Index = &seal.Log{ReaderAt: index, Size: index.size}
+	}
+	judged, err := seal.Verify(q)
+	if err == nil {
+		err = l.Unchanged()
+	}
+	if err != nil {
+		return fmt.Errorf("%q: %w", path, err)
+	}
+	v.fill(judged)
+	if n := judged.Note; n != nil && path != "-" && n.Name != "-" && n.Name != seal.FileName(filepath.Base(path)) {
+		v.Warnings = append(v.Warnings, fmt.Sprintf("the log was called %q when it was sealed", n.Name))
+	}
+	if judged.Presented == nil {
+		return j.count(l, v)
+	}
+	return nil
+}
+
+// count adds what is in a log that was not compared with anything.
+func (j *judge) count(l *logfile.Log, v *verdict) error {
+	c, err := seal.Count(l.Reader(), j.seeds)
+	if err != nil {
+		return fmt.Errorf("%q: %w", l.Path, err)
+	}
+	v.contents(c)
+	return nil
+}
+
+func (v *verdict) contents(c *seal.Contents) {
+	v.Records, v.Gaps, v.Bytes = c.Records, c.Gaps, c.Bytes
+	if c.HasSpan {
+		v.FirstUS, v.LastUS = &c.First, &c.Last
+	}
+}
+
+func (v *verdict) fill(j *seal.Verdict) {
+	v.Verdict, v.Reason, v.Notes = string(j.Outcome), j.Reason, j.Notes
+	v.Warnings = append(v.Warnings, j.Warnings...)
+	v.CoveredBytes = j.Covered
+	if n := j.Note; n != nil {
+		v.SignedAt, v.Signer = n.Time.Format(timeLayout), newSigner(n, j.Key)
+		v.Sealed = &extent{Records: n.Leaves - j.SealedGaps, Gaps: j.SealedGaps, Bytes: n.Bytes}
+		if n.HasSpan {
+			v.Sealed.FirstUS, v.Sealed.LastUS = &n.First, &n.Last
+		}
+	}
+	if j.Secrets > 0 {
+		v.Warnings = append(v.Warnings, fmt.Sprintf("the log contains %s with a secret MAVLink signing key",
+			cli.Count(int64(j.Secrets), "SETUP_SIGNING frame")))
+	}
+	if j.Presented != nil {
+		v.contents(j.Presented)
+	}
+	for i := range j.Findings {
+		v.Findings = append(v.Findings, newFinding(&j.Findings[i]))
+	}
+}
+
+// timeLayout is how times of signing are printed.
+const timeLayout = "2006-01-02T15:04:05Z"
+
+// newSigner names the signer of a note: by the verifier's own label for the key that
+// verified it, else by the name that the note claims.
+func newSigner(n *seal.Note, key *seal.Key) *signer {
+	if key != nil && key.Label != "" {
+		return &signer{Name: key.Label, Key: n.Key}
+	}
+	return &signer{Name: n.Signer, Claimed: true, Key: n.Key}
+}
+
+func newFinding(f *seal.Finding) finding {
+	g := finding{
+		Kind: string(f.Kind), Segment: "record", Count: f.Count, CountNow: f.CountNow,
+		Leaves: f.Leaves, LeavesNow: f.LeavesNow, Bytes: f.Bytes, Within: f.Within,
+		SealedIndex: applies(f.SealedIndex), Index: applies(f.Index),
+		SealedLeaf: applies(f.SealedLeaf), Leaf: applies(f.Leaf), Offset: applies(f.Offset),
+	}
+	if f.Gap {
+		g.Segment = "gap"
+	}
+	if f.HasTime {
+		g.TimeUS, g.UntilUS = &f.Time, &f.Until
+	}
+	if f.First != nil {
+		frame := tlog.Frame(f.First[tlog.TimeSize:])
+		system, component := frame.System(), frame.Component()
+		g.Message, g.System, g.Component = mav.Name(frame.ID()), &system, &component
+	}
+	if f.From != nil {
+		g.From = &origin{f.From.Name, f.From.Seal, f.FromIndex}
+	}
+	return g
+}
+
+// applies returns nil for -1, which stands for what does not apply.
+func applies(n int64) *int64 {
+	if n < 0 {
+		return nil
+	}
+	return &n
+}
+
+// known returns the question whether a later note than n was seen. Asking remembers n.
+func (j *judge) known(v *verdict) func(*seal.Note) (bool, error) {
+	if j.state == nil {
+		return nil
+	}
+	return func(n *seal.Note) (superseded bool, err error) {
+		err = j.state.Update(j.cmd.Context(), func(s *nonce.State) error {
+			id := nonce.ID{Key: n.Key, Subject: n.Origin()}
+			mark := nonce.Mark{Size: n.Leaves, Nonce: n.Nonce, Digest: n.Digest()}
+			seen, has := s.Get(id)
+			if highest, any := s.HighestNonce(n.Key); j.o.inOrder && any && n.Nonce <= highest && !(has && seen == mark) {
+				superseded = true
+				v.Warnings = append(v.Warnings, "out of order: a seal by this key with a higher nonce was seen before")
+				return nil
+			}
+			outcome, err := s.Offer(id, mark)
+			superseded = outcome == nonce.Older || outcome == nonce.Conflict
+			if outcome == nonce.Conflict {
+				v.Warnings = append(v.Warnings, "another seal of this log was seen that neither precedes nor follows this one")
+			}
+			return err
+		})
+		if err != nil {
+			err = fmt.Errorf("state file %q: %w", j.o.state, err)
+		}
+		return superseded, err
+	}
+}
+
+// exit returns the error that stands for the verdict's exit code, nil for 0.
+func (v *verdict) exit(cmd *cobra.Command, allowOpen bool) error {
+	switch {
+	case v.err != nil:
+		return cli.Report(cmd, v.err)
+	case v.Verdict == string(seal.Valid), v.Verdict == string(seal.Open) && allowOpen:
+		return nil
+	}
+	return cli.Rejected(nil)
+}
