@@ -69,10 +69,14 @@ func read(path string) ([]byte, fs.FileMode, error) {
 	return data, info.Mode(), nil
 }
 
-// looseMode reports whether others than the owner may use the file. Windows has
-// no such modes; pipes and devices are not kept in the file system.
-func looseMode(mode fs.FileMode) bool {
-	return runtime.GOOS != "windows" && mode.IsRegular() && mode.Perm()&0o077 != 0
+// CheckMode returns a [*ModeError] if a file of the given mode holds a private key
+// and others than the owner may use it. Windows has no such modes; pipes and
+// devices are not kept in the file system.
+func CheckMode(path string, private bool, mode fs.FileMode) error {
+	if !private || runtime.GOOS == "windows" || !mode.IsRegular() || mode.Perm()&0o077 == 0 {
+		return nil
+	}
+	return &ModeError{Path: path, Mode: mode}
 }
 
 // ReadPublic reads a public key file; see [ParsePublic]. Errors name the file.
@@ -110,8 +114,8 @@ func ReadFile(path string, passphrase PassphraseFunc) (*File, error) {
 		return nil, err
 	}
 	defer clear(data)
-	if looseMode(mode) && holdsPrivate(data) {
-		return nil, &ModeError{Path: path, Mode: mode}
+	if err := CheckMode(path, holdsPrivate(data), mode); err != nil {
+		return nil, err
 	}
 	f, err := Parse(data, passphrase)
 	if err != nil {
@@ -135,7 +139,7 @@ func holdsPrivate(data []byte) bool {
 }
 
 // InspectFile is [Inspect] for a file. Loose modes are not an error here; the mode
-// is for whoever inspects to see. Errors name the file.
+// it returns is for [CheckMode]. Errors name the file.
 func InspectFile(path string, passphrase PassphraseFunc) (Info, fs.FileMode, error) {
 	data, mode, err := read(path)
 	if err != nil {

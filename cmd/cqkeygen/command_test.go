@@ -1,0 +1,109 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/spf13/cobra"
+
+	"cqkit/cmd/internal/cli"
+	"cqkit/cmd/internal/cli/clitest"
+)
+
+func TestMain(m *testing.M)    { clitest.Main(m, newCommand) }
+func TestScripts(t *testing.T) { clitest.Scripts(t) }
+func TestHelp(t *testing.T)    { clitest.Help(t, newCommand) }
+
+// run runs cqkeygen and returns its exit code and what it printed.
+func run(ctx context.Context, stdin io.Reader, args ...string) (code int, stdout, stderr string) {
+	var out, errs bytes.Buffer
+	code = cli.Run(ctx, newCommand(), cli.Env{Args: args, Stdin: stdin, Stdout: &out, Stderr: &errs})
+	return code, out.String(), errs.String()
+}
+
+// TestInterrupted: an interrupted cqkeygen exits 130 and leaves nothing half
+// done.
+func TestInterrupted(t *testing.T) {
+	dir := t.TempDir()
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	for _, args := range [][]string{
+		{"-o", filepath.Join(dir, "k")},
+		{"root", "-o", filepath.Join(dir, "r")},
+		{"inspect", "-"},
+		{"public", "-"},
+	} {
+		if code, stdout, stderr := run(ctx, strings.NewReader("x"), args...); code != 130 {
+			t.Errorf("%v: exit %d\n%s%s", args, code, stdout, stderr)
+		}
+	}
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) > 0 {
+		t.Errorf("left %v, %v", entries, err)
+	}
+}
+
+// TestSchema validates real output against docs/schema/cqkeygen-inspect.json.
+func TestSchema(t *testing.T) {
+	root, err := clitest.Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	schema, err := jsonschema.NewCompiler().Compile(filepath.Join(root, "docs", "schema", "cqkeygen-inspect.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob(filepath.Join(root, "testdata", "keys", "test-*"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no keys to inspect: %v", err)
+	}
+	code, stdout, stderr := run(context.Background(), nil, append([]string{"inspect", "--json"}, files...)...)
+	if code != 0 {
+		t.Fatalf("exit %d\n%s", code, stderr)
+	}
+	value, err := jsonschema.UnmarshalJSON(strings.NewReader(stdout))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := schema.Validate(value); err != nil {
+		t.Errorf("%v\n%s", err, stdout)
+	}
+	if n := len(value.(map[string]any)["keys"].([]any)); n != len(files) {
+		t.Errorf("%d keys reported, want %d", n, len(files))
+	}
+}
+
+// TestExamples runs the examples of the help, in order and in one folder, but
+// for those that ask the terminal, which stand further to the right.
+func TestExamples(t *testing.T) {
+	sh, err := exec.LookPath("sh")
+	if err != nil {
+		t.Skip("the examples are for a shell, and there is none")
+	}
+	t.Setenv("PATH", clitest.Build(t, "cqkeygen")+string(filepath.ListSeparator)+os.Getenv("PATH"))
+	dir, n := t.TempDir(), 0
+	root := newCommand()
+	for _, cmd := range append([]*cobra.Command{root}, root.Commands()...) {
+		for line := range strings.Lines(cmd.Example) {
+			example, ok := strings.CutPrefix(line, "    $ ")
+			if !ok {
+				continue
+			}
+			run := exec.Command(sh, "-ec", example)
+			run.Dir = dir
+			if out, err := run.CombinedOutput(); err != nil {
+				t.Errorf("$ %s%s%v", example, out, err)
+			}
+			n++
+		}
+	}
+	if n < 8 {
+		t.Errorf("only %d examples", n)
+	}
+}
