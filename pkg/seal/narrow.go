@@ -87,6 +87,12 @@ func (n *narrower) tail() (int, error) {
 // t, and its shift. If there is none, that is the end of the tiles, with the end of the
 // presented log.
 func (n *narrower) resume(t int, shift int64, tail int) (int, int64, error) {
+	// Most often it was changed in place; that is cheap to see.
+	if t+1 < len(n.tiles) {
+		if ok, err := n.holds(t+1, shift); err != nil || ok {
+			return t + 1, shift, err
+		}
+	}
 	floor := int64(n.start(t)) + shift // what stands before is taken
 	for next := t; next < len(n.tiles) && next <= t+lookTiles; next++ {
 		found, at, err := n.search(next, shift, floor)
