@@ -1,13 +1,13 @@
 package main
 
 import (
-	"bytes"
+	"bufio"
+	"io"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"runtime/debug"
 	"testing"
 	"time"
 
@@ -19,20 +19,28 @@ import (
 	"cqkit/pkg/tlog"
 )
 
-// largeLogFiles makes a log of about 205 MB, one real log ten times over, and seals it.
-// It returns the folder, in which are big.tlog, its seal and index, and key.pub.
+// largeLogFiles makes a log of about 205 MB, one real log ten times over, seals it and
+// edits a copy. It returns the folder, in which are big.tlog, its seal and index,
+// edited.tlog and key.pub. It streams: what this process has in memory would count as
+// the peak of the processes it starts.
 func largeLogFiles(b *testing.B) string {
 	b.Helper()
-	one, err := os.ReadFile("../../../shared/data/tlogs/big-append-chronological-2012-2021.tlog")
-	times := 10
+	one, err := os.Open("../../../shared/data/tlogs/big-append-chronological-2012-2021.tlog")
 	if err != nil {
-		if one, err = os.ReadFile("../../testdata/logs/copter.tlog"); err != nil {
+		if one, err = os.Open("../../testdata/logs/copter.tlog"); err != nil {
 			b.Fatal(err)
 		}
-		times = 205_000_000 / len(one)
 	}
-	log := bytes.Repeat(one, times)
+	defer one.Close()
 	dir := b.TempDir()
+	create := func(name string) *os.File {
+		f, err := os.Create(filepath.Join(dir, name))
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Cleanup(func() { f.Close() })
+		return f
+	}
 	key, err := keyfile.Generate(keyfile.Sign, keyfile.Comments{})
 	if err != nil {
 		b.Fatal(err)
@@ -40,63 +48,73 @@ func largeLogFiles(b *testing.B) string {
 	if err := keyfile.WritePublic(filepath.Join(dir, "key.pub"), key.Public(), keyfile.PEM); err != nil {
 		b.Fatal(err)
 	}
-	index := new(bytes.Buffer)
-	data, _, err := seal.Sign(bytes.NewReader(log), tlog.NewSeeds(mav.Seeds()),
+	log := create("big.tlog")
+	var size int64
+	for size < 205_000_000 {
+		one.Seek(0, io.SeekStart)
+		n, err := io.Copy(log, one)
+		if err != nil {
+			b.Fatal(err)
+		}
+		size += n
+	}
+	seeds := tlog.NewSeeds(mav.Seeds())
+	index := bufio.NewWriter(create("big.tlog.cqidx"))
+	data, _, err := seal.Sign(io.NewSectionReader(log, 0, size), seeds,
 		seal.SigningKey{Private: key.Signer(), Fingerprint: key.Fingerprint()},
 		seal.Options{Signer: "bench", Name: "big.tlog", Index: index, Clock: time.Now, Nonces: new(nonce.Source), Workers: runtime.NumCPU()})
 	if err != nil {
 		b.Fatal(err)
 	}
-	for name, content := range map[string][]byte{
-		"big.tlog": log, "big.tlog.cqseal": data, "big.tlog.cqidx": index.Bytes(), "edited.tlog": edited(log),
-	} {
-		if err := os.WriteFile(filepath.Join(dir, name), content, 0o666); err != nil {
-			b.Fatal(err)
-		}
+	index.Flush()
+	create("big.tlog.cqseal").Write(data)
+	edited := bufio.NewWriter(create("edited.tlog"))
+	edit(edited, tlog.NewScanner(io.NewSectionReader(log, 0, size), seeds, tlog.Timed), int(size/37/1001))
+	if err := edited.Flush(); err != nil {
+		b.Fatal(err)
 	}
 	return dir
 }
 
-// edited returns a log with 1,000 random edits: records changed, dropped, inserted and
-// moved, in runs of up to 40.
-func edited(log []byte) []byte {
-	scan := tlog.NewSliceScanner(log, tlog.NewSeeds(mav.Seeds()), tlog.Timed)
-	var ends []int
+// edit copies a log with an edit about every step segments, 1,000 in all: in turn one
+// segment changed, a run of up to 40 dropped, copied a second time, and moved behind
+// the next.
+func edit(w io.Writer, scan *tlog.Scanner, step int) {
+	r := rand.New(rand.NewPCG(1, 2))
+	next := func(n int) (run []byte) {
+		for range n {
+			if seg, err := scan.Next(); err == nil {
+				run = append(run, seg.Data...)
+			}
+		}
+		return run
+	}
+	for i := range 1000 {
+		for range step - r.IntN(step/2) {
+			if seg, err := scan.Next(); err == nil {
+				w.Write(seg.Data)
+			}
+		}
+		switch run := next(1 + r.IntN(40)); i % 4 {
+		case 0:
+			run[len(run)-1] ^= 1
+			w.Write(run)
+		case 1:
+		case 2:
+			w.Write(run)
+			w.Write(run)
+		case 3:
+			w.Write(next(20))
+			w.Write(run)
+		}
+	}
 	for {
 		seg, err := scan.Next()
 		if err != nil {
-			break
+			return
 		}
-		ends = append(ends, int(seg.Offset)+len(seg.Data))
+		w.Write(seg.Data)
 	}
-	r := rand.New(rand.NewPCG(1, 2))
-	out := make([]byte, 0, len(log)+1<<20)
-	at := 0 // segments copied
-	segment := func(from, to int) []byte { return log[ends[from]:ends[to]] }
-	step := len(ends) / 1001
-	for i := range 1000 {
-		place := (i+1)*step - r.IntN(step/2)
-		out = append(out, segment(at, place)...)
-		n := 1 + r.IntN(40)
-		switch i % 4 {
-		case 0: // changed
-			changed := bytes.Clone(segment(place, place+1))
-			changed[len(changed)-1] ^= 1
-			out = append(out, changed...)
-			at = place + 1
-		case 1: // dropped
-			at = place + n
-		case 2: // copied from elsewhere
-			from := r.IntN(len(ends) - 50)
-			out = append(out, segment(from, from+n)...)
-			at = place
-		case 3: // two runs swapped
-			out = append(out, segment(place+n, place+2*n)...)
-			out = append(out, segment(place, place+n)...)
-			at = place + 2*n
-		}
-	}
-	return append(out, log[ends[at]:]...)
 }
 
 // BenchmarkLarge runs whole processes over a log of 205 MB and 5.5 million records,
@@ -109,7 +127,6 @@ func BenchmarkLarge(b *testing.B) {
 	}
 	cqverify := filepath.Join(clitest.Build(b, "cqverify"), "cqverify")
 	dir := largeLogFiles(b)
-	debug.FreeOSMemory() // a child's peak begins with what its parent has in memory
 	runs := []struct {
 		name string
 		args []string
