@@ -8,7 +8,8 @@ import (
 const tileLeaves = 256
 
 // A batch is what one worker hashes at a time: large enough that handing it over
-// costs nothing, small enough to stay in a core's cache.
+// costs nothing, small enough to stay in a core's cache. Batches grow to that size as
+// they are filled, and are used again: small logs need little.
 const (
 	batchLeaves = 16 * tileLeaves
 	batchBytes  = 256 << 10
@@ -88,8 +89,6 @@ func (t *tree) take() *batch {
 	default:
 		return &batch{
 			first: t.count,
-			data:  make([]byte, 0, batchBytes+4096),
-			ends:  make([]int, 0, batchLeaves),
 			ready: make(chan struct{}, 1),
 		}
 	}
@@ -165,7 +164,7 @@ func (t *tree) close() {
 func (b *batch) hash(h *merkle.Hasher, index bool) {
 	n := len(b.ends)
 	if cap(b.hashes) < n {
-		b.hashes = make([]merkle.Hash, n, max(n, batchLeaves))
+		b.hashes = make([]merkle.Hash, n)
 	}
 	b.hashes = b.hashes[:n]
 	h.Leaves(b.hashes, b.data, b.ends)

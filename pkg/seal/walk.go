@@ -42,7 +42,7 @@ func newWalker(log Log, workers int, sink func([]byte) error) *walker {
 	return &walker{
 		r:    io.NewSectionReader(log, 0, log.Size),
 		size: log.Size,
-		buf:  make([]byte, 0, walkBuffer),
+		buf:  make([]byte, 0, max(0, min(walkBuffer, log.Size))+1),
 		tree: newTree(workers, sink),
 	}
 }
