@@ -204,6 +204,8 @@ func TestCompletion(t *testing.T) {
 			if msg, err := check.CombinedOutput(); err != nil {
 				t.Errorf("%s does not read its script: %v\n%s", shell, err, msg)
 			}
+		} else if os.Getenv("CQKIT_REQUIRE") == "all" {
+			t.Errorf("no %s to read its script: %v", shell, err)
 		} else {
 			t.Logf("no %s here to read its script", shell)
 		}
