@@ -134,7 +134,7 @@ func (h *Hasher) nodes(dst, src []Hash) {
 
 // secondBlock returns W+K for the second SHA-256 block of a node. That block is the
 // last byte of the right hash, padding and the length, so there are only 256 of them,
-// and 64 KiB save computing one a node: about a tenth of the time of a tree. They
+// and 64 KiB save computing one a node. They
 // come from the second-level cache early enough not to be waited for.
 var secondBlock = sync.OnceValue(func() *[256][64]uint32 {
 	var block [64]byte

@@ -2,7 +2,8 @@
 
 package merkle
 
-// Elsewhere the standard library's own assembly does one hash at a time.
+// lanes is nothing here: the standard library does one hash at a time, with assembly
+// of its own.
 type lanes struct{}
 
 func (h *Hasher) leaves(dst []Hash, data []byte, ends []int) { h.leavesPortable(dst, data, ends) }

@@ -20,16 +20,10 @@
 //	1024  state of lane 0 before the block, 32 bytes; 1056, 1088, 1120 of the others
 //	1152  32 bytes for results nobody wants; 1184 altogether
 
-#define W(lane, g) (256*lane+16*g)(BX)
+#define W(lane, g) (256*lane+16*(g))(BX)
 #define SAVED(lane) (1024+32*lane)(BX)
 #define SAVED_HIGH(lane) (1024+32*lane+16)(BX)
 #define NOWHERE 1152
-
-// ALIGNED_SCRATCH points BX to the first multiple of 16 in a frame of 1208 bytes.
-#define ALIGNED_SCRATCH \
-	LEAQ frame-1200(SP), BX \
-	ADDQ $15, BX                    \
-	ANDQ $~15, BX
 
 // RNDS4 does rounds 4g to 4g+3 of one lane with X0 = W+K of the group.
 #define RNDS4(s0, s1) \
@@ -37,61 +31,51 @@
 	PSHUFD      $0x0e, X0, X0 \
 	SHA256RNDS2 X0, s1, s0
 
-// FIRST does rounds 4g to 4g+3, g < 4, whose words are those of the block.
-#define FIRST(lane, s0, s1, g) \
+// READY does rounds 4g to 4g+3 of one lane, whose words W holds already.
+#define READY(lane, s0, s1, g) \
 	MOVO  W(lane, g), X0   \
 	PADDD (16*g)(AX), X0   \
 	RNDS4(s0, s1)
 
-// LATER computes group g >= 4 of W (FIPS 180-4, Section 6.2.2, step 1)
+// EXTEND computes group g >= 4 of one lane's W (FIPS 180-4, Section 6.2.2, step 1)
 //
 //	W[t] = σ1(W[t-2]) + W[t-7] + σ0(W[t-15]) + W[t-16]
 //
-// for the four t from 4g, and does their rounds. SHA256MSG1 adds W[t-16] and σ0, the
-// PALIGNR fetches W[t-7], and SHA256MSG2 adds σ1.
-#define LATER(lane, s0, s1, newest, g, p4, p3, p2) \
-	MOVO       newest, X13          \
-	PALIGNR    $4, W(lane, p2), X13 \
-	MOVO       W(lane, p4), X0      \
-	SHA256MSG1 W(lane, p3), X0      \
-	PADDD      X13, X0              \
-	SHA256MSG2 newest, X0           \
-	MOVO       X0, newest           \
-	MOVO       X0, W(lane, g)       \
-	PADDD      (16*g)(AX), X0       \
+// for the four t from 4g; newest goes from group g-1 to g. SHA256MSG1 adds W[t-16] and
+// σ0, the PALIGNR fetches W[t-7], and SHA256MSG2 adds σ1. It leaves the group in X0.
+#define EXTEND(lane, newest, g) \
+	MOVO       newest, X13           \
+	PALIGNR    $4, W(lane, g-2), X13 \
+	MOVO       W(lane, g-4), X0      \
+	SHA256MSG1 W(lane, g-3), X0      \
+	PADDD      X13, X0               \
+	SHA256MSG2 newest, X0            \
+	MOVO       X0, newest            \
+	MOVO       X0, W(lane, g)
+
+// LATER does both.
+#define LATER(lane, s0, s1, newest, g) \
+	EXTEND(lane, newest, g)   \
+	PADDD (16*g)(AX), X0      \
 	RNDS4(s0, s1)
 
-#define FIRST_ALL(g) \
-	FIRST(0, X1, X2, g) \
-	FIRST(1, X3, X4, g) \
-	FIRST(2, X5, X6, g) \
-	FIRST(3, X7, X8, g)
+#define READY_ALL(g) \
+	READY(0, X1, X2, g) \
+	READY(1, X3, X4, g) \
+	READY(2, X5, X6, g) \
+	READY(3, X7, X8, g)
 
-#define LATER_ALL(g, p4, p3, p2) \
-	LATER(0, X1, X2, X9, g, p4, p3, p2)  \
-	LATER(1, X3, X4, X10, g, p4, p3, p2) \
-	LATER(2, X5, X6, X11, g, p4, p3, p2) \
-	LATER(3, X7, X8, X12, g, p4, p3, p2)
+#define EXTEND_ALL(g) \
+	EXTEND(0, X9, g)  \
+	EXTEND(1, X10, g) \
+	EXTEND(2, X11, g) \
+	EXTEND(3, X12, g)
 
-// ALL_ROUNDS does the 64 rounds of the blocks whose words are in groups 0 to 3 of W,
-// of which group 3 is in the registers, too.
-#define ALL_ROUNDS \
-	FIRST_ALL(0)              \
-	FIRST_ALL(1)              \
-	FIRST_ALL(2)              \
-	FIRST_ALL(3)              \
-	LATER_ALL(4, 0, 1, 2)     \
-	LATER_ALL(5, 1, 2, 3)     \
-	LATER_ALL(6, 2, 3, 4)     \
-	LATER_ALL(7, 3, 4, 5)     \
-	LATER_ALL(8, 4, 5, 6)     \
-	LATER_ALL(9, 5, 6, 7)     \
-	LATER_ALL(10, 6, 7, 8)    \
-	LATER_ALL(11, 7, 8, 9)    \
-	LATER_ALL(12, 8, 9, 10)   \
-	LATER_ALL(13, 9, 10, 11)  \
-	LATER_ALL(14, 10, 11, 12) \
-	LATER_ALL(15, 11, 12, 13)
+#define LATER_ALL(g) \
+	LATER(0, X1, X2, X9, g)  \
+	LATER(1, X3, X4, X10, g) \
+	LATER(2, X5, X6, X11, g) \
+	LATER(3, X7, X8, X12, g)
 
 // INITIAL sets all states to the initial value H(0).
 #define INITIAL \
