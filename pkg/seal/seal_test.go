@@ -2,8 +2,6 @@ package seal
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/base64"
 	"os"
 	"path/filepath"
 	"testing"
@@ -24,8 +22,7 @@ func testKey(t testing.TB, n byte) (SigningKey, Key) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sum := sha256.Sum256(private.Public().Bytes())
-	print := "SHA256:" + base64.RawStdEncoding.EncodeToString(sum[:])
+	print := private.Public().Fingerprint()
 	return SigningKey{private, print}, Key{Public: private.Public(), Fingerprint: print}
 }
 
