@@ -15,6 +15,8 @@ import (
 const (
 	IDHeartbeat    = 0
 	IDSystemTime   = 2
+	IDCommandInt   = 75
+	IDCommandLong  = 76
 	IDStatusText   = 253
 	IDSetupSigning = 256 // its payload is a secret signing key
 )
