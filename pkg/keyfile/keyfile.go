@@ -261,16 +261,12 @@ func (k *Private) Wipe() {
 }
 
 // Format implements [fmt.Formatter], so that no verb prints the secret.
-func (k *Private) Format(s fmt.State, _ rune) {
-	if k == nil {
-		fmt.Fprint(s, "no private key")
-		return
-	}
+func (k Private) Format(s fmt.State, _ rune) {
 	fmt.Fprintf(s, "%s private key", k.kind.Algorithm())
 }
 
 // MarshalText refuses: a private key that reaches a log or a JSON encoder is a
 // mistake. [Private.PEM] writes one on purpose.
-func (k *Private) MarshalText() ([]byte, error) {
+func (k Private) MarshalText() ([]byte, error) {
 	return nil, errors.New("a private key is not marshalled")
 }

@@ -2,6 +2,9 @@ package keyfile
 
 import (
 	"bytes"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/pbkdf2"
 	"crypto/sha256"
 	"encoding/asn1"
 	"encoding/pem"
@@ -40,6 +43,45 @@ func testPrivate(tb testing.TB, kind Kind) *Private {
 	}
 	k.Comments = Comments{Label: "test-" + kind.String(), Created: time.Date(2026, 11, 21, 2, 10, 0, 0, time.UTC)}
 	return k
+}
+
+// protectCheaply is protect with few iterations and with the standard library
+// alone: it saves tests their time and is a second implementation as well.
+func protectCheaply(tb testing.TB, der []byte, pass string) []byte {
+	tb.Helper()
+	p := testEnvelope(nil)
+	k := &p.Algorithm.Parameters.KDF.Parameters
+	k.Iterations = 1000
+	key, err := pbkdf2.Key(sha256.New, pass, k.Salt, k.Iterations, 32)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	pad := 16 - len(der)%16
+	p.Encrypted = append(bytes.Clone(der), bytes.Repeat([]byte{byte(pad)}, pad)...)
+	cipher.NewCBCEncrypter(block, p.Algorithm.Parameters.Cipher.IV).CryptBlocks(p.Encrypted, p.Encrypted)
+	return must(tb, p)
+}
+
+// cheaplyProtected is Marshal with protectCheaply for protect.
+func cheaplyProtected(tb testing.TB, k *Private, pass string) []byte {
+	tb.Helper()
+	data, err := k.Marshal(PEM, nil)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	d, err := decode(data)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	d.typ = typeProtected
+	for i := range d.blocks {
+		d.blocks[i] = protectCheaply(tb, d.blocks[i], pass)
+	}
+	return d.marshal()
 }
 
 // A fixture is a file of testdata/keys.
@@ -98,6 +140,9 @@ func good() []fixture {
 				}})
 		}
 	}
+	all = append(all, fixture{name: "test-kem-protected-1000.key", make: func(tb testing.TB) []byte {
+		return cheaplyProtected(tb, testPrivate(tb, KEM), testPassphrase)
+	}})
 	return append(all, fixture{name: "test-sign-crlf.pub", make: func(tb testing.TB) []byte {
 		return bytes.ReplaceAll(marshalPublic(Sign, PEM)(tb), []byte("\n"), []byte("\r\n"))
 	}})

@@ -158,7 +158,9 @@ func TestNothingSecretPrinted(t *testing.T) {
 		var out bytes.Buffer
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d"} {
 			fmt.Fprintf(&out, verb+"\n", k)
+			fmt.Fprintf(&out, verb+"\n", *k)
 			fmt.Fprintf(&out, verb+"\n", struct{ K *PrivateKey }{k})
+			fmt.Fprintf(&out, verb+"\n", struct{ k PrivateKey }{*k})
 		}
 		if b, err := json.Marshal(k); err == nil {
 			t.Errorf("JSON of a private key: %s", b)
@@ -174,7 +176,7 @@ func TestNothingSecretPrinted(t *testing.T) {
 
 func TestWipe(t *testing.T) {
 	k := testKey(t, X25519MLKEM1024, 1)
-	seed := k.seed
+	seed := k.secret().seed
 	_, ct, err := k.Public().Encapsulate()
 	if err != nil {
 		t.Fatal(err)

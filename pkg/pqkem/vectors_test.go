@@ -94,7 +94,7 @@ func fromExpanded(t *testing.T, dk []byte) *PrivateKey {
 	if err := sk.Unpack(dk); err != nil {
 		t.Fatal(err)
 	}
-	return &PrivateKey{alg: MLKEM1024, mlkem: sk}
+	return &PrivateKey{alg: MLKEM1024, hidden: hide(&secret{mlkem: sk})}
 }
 
 type acvp struct {

@@ -177,11 +177,20 @@ func TestSLHRootIsChecked(t *testing.T) {
 // TestNothingSecretPrinted prints a key every way the standard library knows.
 func TestNothingSecretPrinted(t *testing.T) {
 	for _, alg := range []Algorithm{MLDSA87, SLHDSASHA2256s} {
-		k := testKey(t, alg, 0xA7)
+		seed := bytes.Repeat([]byte{0xA7}, alg.SeedSize())
+		if alg == SLHDSASHA2256s {
+			copy(seed[64:], make([]byte, 32)) // PK.seed is public
+		}
+		k, err := NewPrivateKey(alg, seed)
+		if err != nil {
+			t.Fatal(err)
+		}
 		var out bytes.Buffer
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d"} {
 			fmt.Fprintf(&out, verb+"\n", k)
+			fmt.Fprintf(&out, verb+"\n", *k)
 			fmt.Fprintf(&out, verb+"\n", struct{ K *PrivateKey }{k})
+			fmt.Fprintf(&out, verb+"\n", struct{ k PrivateKey }{*k})
 		}
 		slog.New(slog.NewTextHandler(&out, nil)).Info("key", "k", k)
 		slog.New(slog.NewJSONHandler(&out, nil)).Info("key", "k", k)
@@ -202,7 +211,7 @@ func TestNothingSecretPrinted(t *testing.T) {
 
 func TestWipe(t *testing.T) {
 	k := testKey(t, MLDSA87, 1)
-	seed, p := k.seed, k.Public()
+	seed, p := k.secret().seed, k.Public()
 	sig, err := k.Sign(nil, "")
 	if err != nil {
 		t.Fatal(err)

@@ -15,9 +15,14 @@ import (
 // Printing a PrivateKey, with any verb, shows its algorithm and nothing else.
 type PrivateKey struct {
 	alg    Algorithm
-	seed   []byte
 	public *PublicKey
+	hidden func() *secret // see secret
+}
 
+// secret is behind a function, since fmt follows pointers where it cannot call
+// Format: in an unexported field of somebody's struct.
+type secret struct {
+	seed  []byte
 	mldsa *mldsa87.PrivateKey // ML-DSA-87 only
 	slh   []byte              // SLH-DSA only: the 128-byte encoding
 }
@@ -55,21 +60,32 @@ func NewPrivateKey(alg Algorithm, seed []byte) (*PrivateKey, error) {
 	if len(seed) != alg.SeedSize() {
 		return nil, fmt.Errorf("%v private key has %d bytes, want %d", alg, len(seed), alg.SeedSize())
 	}
-	k := &PrivateKey{alg: alg, seed: append([]byte(nil), seed...)}
+	hidden := &secret{seed: append([]byte(nil), seed...)}
+	k := &PrivateKey{alg: alg, hidden: hide(hidden)}
 	switch alg {
 	case MLDSA87:
-		k.mldsa, k.public = newMLDSA([MLDSA87SeedSize]byte(seed))
+		hidden.mldsa, k.public = newMLDSA([MLDSA87SeedSize]byte(seed))
 	case SLHDSASHA2256s:
 		var err error
-		if k.slh, k.public, err = newSLH(seed); err != nil {
+		if hidden.slh, k.public, err = newSLH(seed); err != nil {
 			return nil, err
 		}
-		if root != nil && subtle.ConstantTimeCompare(root, k.slh[SLHDSASHA2256sSeedSize:]) != 1 {
+		if root != nil && subtle.ConstantTimeCompare(root, hidden.slh[SLHDSASHA2256sSeedSize:]) != 1 {
 			k.Wipe()
 			return nil, fmt.Errorf("%v private key contradicts itself: its root is not that of its seeds", alg)
 		}
 	}
 	return k, nil
+}
+
+func hide(s *secret) func() *secret { return func() *secret { return s } }
+
+// secret returns an empty secret for a zero key.
+func (k *PrivateKey) secret() *secret {
+	if k.hidden == nil {
+		return &secret{}
+	}
+	return k.hidden()
 }
 
 // Algorithm returns the algorithm of the key.
@@ -80,19 +96,18 @@ func (k *PrivateKey) Public() *PublicKey { return k.public }
 
 // Seed returns a copy of the seed, which is the whole secret: the caller wipes
 // it.
-func (k *PrivateKey) Seed() []byte { return append([]byte(nil), k.seed...) }
+func (k *PrivateKey) Seed() []byte { return append([]byte(nil), k.secret().seed...) }
 
 // Expanded returns the private key in the encoding of the standard
 // (FIPS 204, Algorithm 24; FIPS 205, Figure 15), alg.ExpandedSize() bytes. It is
-// there to be compared with what a file claims. The caller wipes it.
+// there to be compared with what a file claims, nil for a wiped key. The caller
+// wipes it.
 func (k *PrivateKey) Expanded() []byte {
-	switch k.alg {
-	case MLDSA87:
-		return expandMLDSA(k.mldsa)
-	case SLHDSASHA2256s:
-		return append([]byte(nil), k.slh...)
+	s := k.secret()
+	if s.mldsa != nil {
+		return expandMLDSA(s.mldsa)
 	}
-	return nil
+	return append([]byte(nil), s.slh...)
 }
 
 // Sign signs msg under the context string, hedged with fresh randomness
@@ -115,11 +130,11 @@ func (k *PrivateKey) sign(msg []byte, context string, hedged bool) ([]byte, erro
 	if len(context) > MaxContextSize {
 		return nil, ErrContextTooLong
 	}
-	switch {
-	case k.mldsa != nil:
-		return signMLDSA(k.mldsa, msg, context, hedged)
-	case k.slh != nil:
-		return signSLH(k.slh, msg, context, hedged)
+	switch s := k.secret(); {
+	case s.mldsa != nil:
+		return signMLDSA(s.mldsa, msg, context, hedged)
+	case s.slh != nil:
+		return signSLH(s.slh, msg, context, hedged)
 	}
 	return nil, fmt.Errorf("private key was wiped")
 }
@@ -128,25 +143,22 @@ func (k *PrivateKey) sign(msg []byte, context string, hedged bool) ([]byte, erro
 // compiler, the garbage collector or the library underneath made on the way are
 // out of reach. Wipe must not be called while the key is in use.
 func (k *PrivateKey) Wipe() {
-	clear(k.seed)
-	clear(k.slh)
-	if k.mldsa != nil {
-		*k.mldsa = mldsa87.PrivateKey{}
+	s := k.secret()
+	clear(s.seed)
+	clear(s.slh)
+	if s.mldsa != nil {
+		*s.mldsa = mldsa87.PrivateKey{}
 	}
-	k.seed, k.slh, k.mldsa = nil, nil, nil
+	*s = secret{}
 }
 
 // Format implements [fmt.Formatter], so that no verb prints the secret.
-func (k *PrivateKey) Format(s fmt.State, _ rune) {
-	if k == nil {
-		fmt.Fprint(s, "no private key")
-		return
-	}
+func (k PrivateKey) Format(s fmt.State, _ rune) {
 	fmt.Fprintf(s, "%v private key", k.alg)
 }
 
 // MarshalText refuses: a private key that reaches a log or a JSON encoder is a
 // mistake.
-func (k *PrivateKey) MarshalText() ([]byte, error) {
+func (k PrivateKey) MarshalText() ([]byte, error) {
 	return nil, fmt.Errorf("a private key is not marshalled")
 }

@@ -108,7 +108,7 @@ func fromExpanded(t *testing.T, alg Algorithm, sk []byte) *PrivateKey {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &PrivateKey{alg: alg, mldsa: m, public: pk}
+	return &PrivateKey{alg: alg, public: pk, hidden: hide(&secret{mldsa: m})}
 }
 
 func TestACVPKeyGen(t *testing.T) {
