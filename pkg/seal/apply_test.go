@@ -237,3 +237,5 @@ func checkNeighbours(f Finding, presented []segment) error {
 	}
 	return nil
 }
+
+func tlogTime(s segment) int64 { return tlog.Time(s.data) }
