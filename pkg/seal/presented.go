@@ -155,6 +155,10 @@ func (p *presented) each(first, end uint64, f func(leaf)) error {
 			l.data = seg.Data
 		}
 		if l.gap != (gaps < len(p.gaps) && p.gaps[gaps] == number) {
+			// What a failed read leaves is a gap, with the error behind it.
+			if _, err := scan.Next(); err != nil && err != io.EOF {
+				return fmt.Errorf("reading the log: %w", err)
+			}
 			return errChanged
 		}
 		if l.gap {
