@@ -23,8 +23,7 @@ var hasAVX = cpu.X86.HasAVX
 // preempts (runtime/preempt_amd64.s) and clears nothing. LockOSThread closes
 // this gap. A preempted goroutine that is locked leaves its thread parked, no
 // other goroutine runs there, and new threads are cloned from a clean one. The
-// pair costs some ten nanoseconds against the fifty microseconds or more of
-// each call.
+// pair costs some nanoseconds, each call tens of microseconds or more.
 func enterVector() {
 	if hasAVX {
 		runtime.LockOSThread()

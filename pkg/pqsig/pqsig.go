@@ -1,10 +1,10 @@
 // Package pqsig signs and verifies with ML-DSA-87 (FIPS 204) and
 // SLH-DSA-SHA2-256s (FIPS 205) behind one small API.
 //
-// ML-DSA-87 is the everyday algorithm: it signs in about a quarter of a
-// millisecond and verifies in a tenth. SLH-DSA-SHA2-256s rests on nothing but
-// SHA-2; it takes about a second to sign and is meant for root keys that
-// endorse others a few times in their life.
+// ML-DSA-87 is the everyday algorithm: signing and verifying take a fraction of
+// a millisecond. SLH-DSA-SHA2-256s rests on nothing but SHA-2; it takes about a
+// second to sign and is meant for root keys that endorse others a few times in
+// their life.
 //
 // Signatures are "pure" (FIPS 204, Section 5.2; FIPS 205, Section 10.2): the
 // message itself is signed, not a hash of it, together with a context string of
