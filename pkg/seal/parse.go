@@ -202,25 +202,38 @@ func (p *noteParser) extent(n *Note) error {
 	return nil
 }
 
-func (p *noteParser) gaps(n *Note) error {
+func (p *noteParser) gaps(note *Note) error {
+	if n := leadingLines(p.rest, "gap "); n > 0 {
+		note.Gaps = make([]GapAt, 0, n)
+	}
 	for bytes.HasPrefix(p.rest, []byte("gap ")) {
 		s, err := p.field("gap")
 		if err != nil {
 			return err
 		}
-		words := strings.Split(s, " ")
-		if len(words) != 3 {
-			return p.fail("want gap, offset, bytes and leaf")
-		}
-		offset, ok1 := parseDecimal(words[0])
-		size, ok2 := parseDecimal(words[1])
-		leaf, ok3 := parseDecimal(words[2])
+		first, others, _ := strings.Cut(s, " ")
+		second, third, _ := strings.Cut(others, " ")
+		offset, ok1 := parseDecimal(first)
+		size, ok2 := parseDecimal(second)
+		leaf, ok3 := parseDecimal(third)
 		if !ok1 || !ok2 || !ok3 {
-			return p.fail("a gap's numbers are not plain decimal numbers")
+			return p.fail("a gap's offset, bytes and leaf are not three plain decimal numbers")
 		}
-		n.Gaps = append(n.Gaps, GapAt{int64(offset), int64(size), leaf})
+		note.Gaps = append(note.Gaps, GapAt{int64(offset), int64(size), leaf})
 	}
 	return nil
+}
+
+// leadingLines counts the whole lines at the start of data that begin with prefix.
+func leadingLines(data []byte, prefix string) (n int) {
+	for bytes.HasPrefix(data, []byte(prefix)) {
+		i := bytes.IndexByte(data, '\n')
+		if i < 0 {
+			break
+		}
+		n, data = n+1, data[i+1:]
+	}
+	return n
 }
 
 func (p *noteParser) identity(n *Note) (err error) {
