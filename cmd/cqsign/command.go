@@ -8,6 +8,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"cqkit/cmd/internal/cli"
+	"cqkit/cmd/internal/logfile"
+	"cqkit/pkg/seal"
 )
 
 // options are the flags of cqsign itself.
@@ -43,12 +45,12 @@ in it that have no seal yet; "-" is standard input.
 
 Options:
     -k, --key FILE              the key to sign with, made by cqkeygen
-        --passphrase-file FILE  read the key's passphrase from FILE; the terminal
-                                is asked without it
+        --passphrase-file FILE  read the key's passphrase from FILE; without it,
+                                the terminal is asked
     -o, --output FILE           where the seal of a single LOG goes; the index
                                 goes beside it
-        --name TEXT             the signer's name in the seal; the key's label or
-                                its file name without it
+        --name TEXT             the signer's name in the seal; without it, the
+                                key's label or its file name
         --every N|DUR           add a signed note every N records, or every DUR
                                 of flight (90s, 10m), besides the closing one
         --no-index              make no index: damage can then be narrowed down
@@ -64,7 +66,7 @@ Options:
 			if len(args) == 0 {
 				return cli.Hint(fmt.Errorf("no log given"), `name a file, a folder, or "-" for standard input`)
 			}
-			return nil
+			return logfile.CheckNames(args)
 		},
 		PreRunE: func(*cobra.Command, []string) error { return o.parse() },
 		RunE:    func(cmd *cobra.Command, args []string) error { return sealAll(cmd, &o, args) },
@@ -87,6 +89,11 @@ Options:
 func (o *options) parse() error {
 	if o.key == "" {
 		return cli.Hint(fmt.Errorf("no key given"), "make one with %q and give it with -k", "cqkeygen -o NAME")
+	}
+	if o.name != "" {
+		if err := seal.CheckSignerName(o.name); err != nil {
+			return err
+		}
 	}
 	if o.every == "" {
 		return nil

@@ -29,9 +29,6 @@ func loadKey(cmd *cobra.Command, o *options) (seal.SigningKey, string, error) {
 	if name == "" {
 		name = signerName(private.Label, o.key)
 	}
-	if err := seal.CheckSignerName(name); err != nil {
-		return seal.SigningKey{}, "", cli.Usage(err)
-	}
 	return seal.SigningKey{Private: private.Signer(), Fingerprint: private.Public().Fingerprint()}, name, nil
 }
 

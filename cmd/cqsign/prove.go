@@ -35,12 +35,13 @@ func proveCommand() *cobra.Command {
     cqsign prove --record N... [-s SEAL] LOG
     cqsign prove --consistency A..B [-s SEAL] LOG
 
-Writes, for each record N, LOG.record-N.tlog-proof: the record, and the proof that
-it is in the sealed log, without the rest of the log. Whoever has the signer's
-public key can check it with "cqverify proof". No key is needed to make one.
+Writes, for each record N, LOG.record-N.tlog-proof: the record, and the proof
+that it is in the sealed log, without the rest of the log. Whoever has the
+signer's public key can check it with "cqverify proof". No key is needed to make
+one.
 
 Records count from 0, as in cqverify's tables. A proof shows the record next to
-the hashes of its neighbours: who holds it can confirm a guess of what those are.
+the hashes of its neighbours: who holds it can confirm a guess of what they are.
 
 Options:
         --record N              the record; several are --record 1,5,7-9
@@ -57,15 +58,10 @@ Options:
 			if len(args) != 1 {
 				return fmt.Errorf("want one log, not %d", len(args))
 			}
-			return nil
+			return logfile.CheckNames(args)
 		},
-		PreRunE: func(*cobra.Command, []string) error {
-			if (len(o.records) == 0) == (o.consistency == "") {
-				return errors.New("want either --record or --consistency")
-			}
-			return nil
-		},
-		RunE: func(cmd *cobra.Command, args []string) error { return prove(cmd, &o, args[0]) },
+		PreRunE: func(_ *cobra.Command, args []string) error { return o.check(args[0]) },
+		RunE:    func(cmd *cobra.Command, args []string) error { return prove(cmd, &o, args[0]) },
 	}
 	f := cmd.Flags()
 	f.StringSliceVar(&o.records, "record", nil, "the records")
@@ -74,6 +70,18 @@ Options:
 	f.StringVarP(&o.output, "output", "o", "", "where the proof goes")
 	f.BoolVar(&o.force, "force", false, "replace proofs that are there")
 	return cmd
+}
+
+// check checks what the flags say together.
+func (o *proveOptions) check(log string) error {
+	switch {
+	case (len(o.records) == 0) == (o.consistency == ""):
+		return errors.New("want either --record or --consistency")
+	case log == "-" && (o.seal == "" || o.output == ""):
+		return cli.Hint(errors.New("standard input has no name to find its seal and call its proofs by"),
+			"name the seal with -s and the proof, or a folder for several, with -o")
+	}
+	return nil
 }
 
 // maxProofs bounds what one call writes.
@@ -124,33 +132,42 @@ func prove(cmd *cobra.Command, o *proveOptions, path string) error {
 			return err
 		}
 	}
-	prover, done, err := openProver(cmd, o, path)
+	prover, log, err := openProver(cmd, o, path)
 	if err != nil {
 		return err
 	}
-	defer done()
+	defer log.Close()
+	name := strings.TrimPrefix(path, "-")
+	if name == "" {
+		name = "stdin"
+	}
 	if o.consistency != "" {
 		proof, err := prover.Consistency(from, to)
 		if err != nil {
-			return err
+			return fmt.Errorf("%q: %w", path, err)
 		}
-		name := fmt.Sprintf("%s.notes-%d-%d.consistency-proof", path, from+1, to+1)
-		return write(cmd, o, name, proof, false)
+		return write(cmd, o, fmt.Sprintf("%s.notes-%d-%d.consistency-proof", name, from+1, to+1), proof, false)
 	}
 	for _, r := range records {
-		proof, err := prover.Record(r)
-		if err != nil {
+		if err := cmd.Context().Err(); err != nil {
 			return err
 		}
-		name := fmt.Sprintf("%s.record-%d.tlog-proof", path, r)
-		if err := write(cmd, o, name, proof, len(records) > 1); err != nil {
+		proof, err := prover.Record(r)
+		if err == nil {
+			err = log.Unchanged()
+		}
+		if err != nil {
+			return fmt.Errorf("%q: %w", path, err)
+		}
+		if err := write(cmd, o, fmt.Sprintf("%s.record-%d.tlog-proof", name, r), proof, len(records) > 1); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func openProver(cmd *cobra.Command, o *proveOptions, path string) (*seal.Prover, func(), error) {
+// openProver opens a log with its seal. The caller closes the log.
+func openProver(cmd *cobra.Command, o *proveOptions, path string) (*seal.Prover, *logfile.Log, error) {
 	sealPath := o.seal
 	if sealPath == "" {
 		sealPath = logfile.SealPath(path)
@@ -158,8 +175,11 @@ func openProver(cmd *cobra.Command, o *proveOptions, path string) (*seal.Prover,
 	if err := cli.Declare(cmd, path, sealPath); err != nil {
 		return nil, nil, err
 	}
-	data, err := logfile.ReadSeal(cmd, sealPath)
-	if errors.Is(err, fs.ErrNotExist) && o.seal == "" {
+	var data []byte
+	var err error
+	if o.seal != "" {
+		data, err = logfile.ReadSeal(cmd, o.seal)
+	} else if data, err = logfile.ReadSealOf(cmd, path); errors.Is(err, fs.ErrNotExist) && exists(path) {
 		err = cli.Hint(fmt.Errorf("%q has no seal", path), "seal it first, or name its seal with -s")
 	}
 	if err != nil {
@@ -169,12 +189,16 @@ func openProver(cmd *cobra.Command, o *proveOptions, path string) (*seal.Prover,
 	if err != nil {
 		return nil, nil, err
 	}
-	prover, err := seal.NewProver(seal.Log{ReaderAt: l, Size: l.Size}, data, runtime.NumCPU())
+	prover, err := seal.NewProver(seal.Log{ReaderAt: l, Size: l.Size}, data, runtime.GOMAXPROCS(0))
 	if err != nil {
 		l.Close()
-		return nil, nil, cli.Hint(fmt.Errorf("%q: %w", path, err), "\"cqverify -k KEY LOG\" says what is wrong with it")
+		err = fmt.Errorf("%q: %w", path, err)
+		if errors.Is(err, seal.ErrNotSealed) {
+			err = cli.Hint(err, "\"cqverify -k KEY LOG\" says what is wrong with it")
+		}
+		return nil, nil, err
 	}
-	return prover, func() { l.Close() }, nil
+	return prover, l, nil
 }
 
 // write writes a proof to the name that was asked for, or to its default one.

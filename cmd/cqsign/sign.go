@@ -3,9 +3,11 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -17,37 +19,12 @@ import (
 	"cqkit/cmd/internal/logfile"
 	"cqkit/pkg/mav"
 	"cqkit/pkg/nonce"
-	"cqkit/pkg/report"
 	"cqkit/pkg/seal"
 	"cqkit/pkg/tlog"
 )
 
 // largeLog is the size in bytes from which a log is hashed on all cores by itself.
 const largeLog = 8 << 20
-
-// result is what became of one log.
-type result struct {
-	Log     string `json:"log"`
-	Seal    string `json:"seal,omitempty"`
-	Index   string `json:"index,omitempty"`
-	Skipped bool   `json:"skipped,omitempty"` // had a seal already
-	Error   string `json:"error,omitempty"`
-	*sum
-	Warnings []string `json:"warnings"`
-
-	err error
-}
-
-type sum struct {
-	Origin   string `json:"origin"`
-	Notes    int    `json:"notes"`
-	Records  uint64 `json:"records"`
-	Gaps     uint64 `json:"gaps"`
-	GapBytes int64  `json:"gap_bytes"`
-	Bytes    int64  `json:"bytes"`
-	FirstUS  *int64 `json:"first_us,omitempty"`
-	LastUS   *int64 `json:"last_us,omitempty"`
-}
 
 // job is what is common to all logs of a run.
 type job struct {
@@ -57,15 +34,17 @@ type job struct {
 	signer string
 	seeds  *tlog.Seeds
 	nonces nonce.Source
+
+	progress *cli.Progress
 }
 
 func sealAll(cmd *cobra.Command, o *options, args []string) error {
-	key, name, err := loadKey(cmd, o)
-	if err != nil {
-		return err
-	}
 	logs := logfile.Find(args, o.recursive)
 	if err := checkOutput(o, logs); err != nil {
+		return err
+	}
+	key, name, err := loadKey(cmd, o)
+	if err != nil {
 		return err
 	}
 	for _, l := range logs {
@@ -74,21 +53,21 @@ func sealAll(cmd *cobra.Command, o *options, args []string) error {
 		}
 	}
 	j := &job{cmd: cmd, o: o, key: key, signer: name, seeds: tlog.NewSeeds(mav.Seeds())}
+	j.progress = cli.NewProgress(cmd, "sealing", "bytes", logfile.Total(logs))
+	defer j.progress.Stop()
 	results := make([]*result, len(logs))
-	progress := cli.NewProgress(cmd, "sealing", "logs", int64(len(logs)))
-	defer progress.Stop()
 	var errs []error
-	cli.Each(cmd.Context(), len(logs), runtime.NumCPU(), func(i int) {
+	cli.Each(cmd.Context(), len(logs), runtime.GOMAXPROCS(0), func(i int) {
 		results[i] = j.one(logs[i])
-		progress.Add(1)
 	}, func(i int) {
-		if r := results[i]; r != nil {
+		if r := results[i]; r != nil && errors.Is(r.err, context.Canceled) {
+			results[i] = nil // as if it had not begun
+		} else if r != nil {
 			errs = append(errs, j.tell(r))
 		}
 	})
-	if cmd.Context().Err() != nil {
-		errs = append(errs, cmd.Context().Err())
-	}
+	j.progress.Stop()
+	errs = append(errs, cmd.Context().Err())
 	if o.json {
 		errs = append(errs, printJSON(cmd.OutOrStdout(), results))
 	}
@@ -132,8 +111,13 @@ func (j *job) one(l logfile.Found) *result {
 		return r
 	}
 	defer out.Close()
-	if r.err = j.write(l.Path, out, r); r.err != nil {
-		r.err = fmt.Errorf("%q: %w", l.Path, r.err)
+	err = j.write(l.Path, out, r)
+	switch {
+	case err == nil:
+	case l.InFolder && errors.Is(err, fs.ErrExist): // another process was faster
+		*r = result{Log: l.Path, Seal: r.Seal, Skipped: true, Warnings: []string{}}
+	default:
+		r.err = fmt.Errorf("%q: %w", l.Path, err)
 	}
 	return r
 }
@@ -147,7 +131,7 @@ func (j *job) write(path string, out *cli.Output, r *result) error {
 		Clock: time.Now, Nonces: &j.nonces, Workers: 1,
 	}
 	var buffered *bufio.Writer
-	if !j.o.noIndex && out.Name != "-" {
+	if !j.o.noIndex && isFile(out) {
 		r.Index = logfile.IndexPath(out.Name)
 		var err error
 		// An index without a seal is a leftover; with --force it goes with its seal.
@@ -165,7 +149,14 @@ func (j *job) write(path string, out *cli.Output, r *result) error {
 	r.sum = describe(sum)
 	j.warn(sum, r)
 	if index != nil {
-		if err := errors.Join(buffered.Flush(), index.Commit()); err != nil {
+		if err := buffered.Flush(); err != nil {
+			return err
+		}
+		// Whoever sealed the log meanwhile keeps the index as it is.
+		if !j.o.force && exists(out.Name) {
+			return &fs.PathError{Op: "create", Path: out.Name, Err: fs.ErrExist}
+		}
+		if err := index.Commit(); err != nil {
 			return err
 		}
 	}
@@ -183,8 +174,8 @@ func (j *job) read(path string, o *seal.Options, r *result) ([]byte, *seal.Summa
 			return nil, nil, err
 		}
 		defer in.Close()
-		o.Name, o.Workers = "-", runtime.NumCPU()
-		head := bufio.NewReaderSize(in, tlog.HeadSize)
+		o.Name, o.Workers = "-", runtime.GOMAXPROCS(0)
+		head := bufio.NewReaderSize(j.progress.Reader(in), tlog.HeadSize)
 		first, _ := head.Peek(tlog.HeadSize)
 		j.look(first, r)
 		return seal.Sign(head, j.seeds, j.key, *o)
@@ -194,8 +185,9 @@ func (j *job) read(path string, o *seal.Options, r *result) ([]byte, *seal.Summa
 		return nil, nil, err
 	}
 	defer l.Close()
+	l.Progress = j.progress
 	if l.Size >= largeLog {
-		o.Workers = runtime.NumCPU()
+		o.Workers = runtime.GOMAXPROCS(0)
 	}
 	head := make([]byte, min(l.Size, tlog.HeadSize))
 	if n, err := l.ReadAt(head, 0); err == nil || err == io.EOF {
@@ -220,10 +212,6 @@ func (j *job) look(head []byte, r *result) {
 	}
 }
 
-func (r *result) warn(format string, args ...any) {
-	r.Warnings = append(r.Warnings, fmt.Sprintf(format, args...))
-}
-
 func (j *job) warn(s *seal.Summary, r *result) {
 	if s.SigningSecrets > 0 {
 		r.warn("it contains %s with a secret MAVLink signing key: do not pass it on before that key is changed",
@@ -233,75 +221,17 @@ func (j *job) warn(s *seal.Summary, r *result) {
 		r.warn("it has no record")
 	}
 	if !j.o.noIndex && r.Index == "" {
-		r.warn("no index is written beside a seal on standard output")
+		r.warn("no index is written: the seal goes to no file that it could stand beside")
 	}
 }
 
-func describe(s *seal.Summary) *sum {
-	d := &sum{Origin: s.Origin, Notes: s.Notes, Records: s.Records, Gaps: s.Gaps, GapBytes: s.GapBytes, Bytes: s.Bytes}
-	if s.HasSpan {
-		d.FirstUS, d.LastUS = &s.First, &s.Last
+// isFile reports whether a seal is going to be a file, not a pipe or a device.
+func isFile(out *cli.Output) bool {
+	if out.Name == "-" {
+		return false
 	}
-	return d
-}
-
-// tell prints what became of a log, and returns an error that carries its exit code.
-func (j *job) tell(r *result) error {
-	if r.err != nil {
-		r.Error = r.err.Error()
-		r.Seal, r.Index, r.sum = "", "", nil
-		return cli.Report(j.cmd, r.err)
-	}
-	for _, w := range r.Warnings {
-		cli.Warn(j.cmd, "%q: %s", r.Log, w)
-	}
-	switch {
-	case j.o.json || j.o.output == "-":
-		return nil
-	case r.Skipped:
-		_, err := fmt.Fprintf(j.cmd.OutOrStdout(), "%s: has a seal already\n", report.Clean(r.Log))
-		return err
-	}
-	_, err := fmt.Fprintf(j.cmd.OutOrStdout(), "%s: sealed as %s, %s\n", report.Clean(r.Log), report.Clean(r.Seal), r.sum)
-	return err
-}
-
-// String is the sum in a line: "6,123 records, 2 gaps, 268 kB".
-func (s *sum) String() string {
-	text := cli.Count(int64(s.Records), "record") + ", "
-	if s.Gaps > 0 {
-		text += cli.Count(int64(s.Gaps), "gap") + ", "
-	}
-	if s.Notes > 1 {
-		text += cli.Count(int64(s.Notes), "note") + ", "
-	}
-	return text + cli.Size(s.Bytes)
-}
-
-func printJSON(w io.Writer, results []*result) error {
-	var page struct {
-		Logs    []*result `json:"logs"`
-		Summary struct {
-			Sealed  int `json:"sealed"`
-			Skipped int `json:"skipped"`
-			Failed  int `json:"failed"`
-		} `json:"summary"`
-	}
-	page.Logs = []*result{}
-	for _, r := range results {
-		switch {
-		case r == nil: // not begun: interrupted
-			continue
-		case r.err != nil:
-			page.Summary.Failed++
-		case r.Skipped:
-			page.Summary.Skipped++
-		default:
-			page.Summary.Sealed++
-		}
-		page.Logs = append(page.Logs, r)
-	}
-	return report.WriteJSON(w, &page)
+	info, err := os.Stat(out.Name)
+	return err != nil || info.Mode().IsRegular()
 }
 
 func exists(path string) bool {

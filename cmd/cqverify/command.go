@@ -1,9 +1,11 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -40,8 +42,9 @@ func newCommand() *cobra.Command {
     cqverify info LOG...
 
 Judges each LOG against its seal, LOG.cqseal: valid, or what is wrong with it,
-down to the records that were changed, dropped, inserted, moved or doubled. A LOG
-may be a folder, which stands for the .tlog files in it; "-" is standard input.
+down to the records that were changed, dropped, inserted, moved or doubled. A
+LOG may be a folder, which stands for the .tlog files in it; "-" is standard
+input, whose seal -s names.
 
 Verdicts:
     valid       the log is what was sealed, to its end
@@ -60,8 +63,8 @@ Options:
     -s, --seal FILE       the seal of a single LOG
         --also SEAL       another log's seal, with its index beside it: inserted
                           records are looked for in it; can be repeated
-        --state FILE      remember in FILE what was seen, and refuse an earlier
-                          seal of the same log
+        --state FILE      remember in FILE which seals were seen, log by log in
+                          the order given, and refuse an earlier seal of a log
         --in-order        refuse, by --state, every seal older than the last one
                           of its key
         --allow-open      exit 0 for open logs, too
@@ -74,14 +77,9 @@ Options:
     $ cqverify -k keys/ --recursive --format junit -o report.xml logs/
     $ cqverify -k pilot.pub --state seen.state --json flight.tlog
     $ cqverify info flight.tlog`,
-		Args: needLogs,
-		PreRunE: func(*cobra.Command, []string) error {
-			if o.inOrder && o.state == "" {
-				return cli.Hint(errors.New("--in-order needs --state"), "name a file to remember seals in with --state")
-			}
-			return nil
-		},
-		RunE: func(cmd *cobra.Command, args []string) error { return verifyAll(cmd, &o, args) },
+		Args:    needLogs,
+		PreRunE: func(_ *cobra.Command, args []string) error { return o.check(args) },
+		RunE:    func(cmd *cobra.Command, args []string) error { return verifyAll(cmd, &o, args) },
 	}
 	f := cmd.Flags()
 	f.StringArrayVarP(&o.keys, "key", "k", nil, "a public key that counts")
@@ -97,6 +95,20 @@ Options:
 	return cmd
 }
 
+// check checks what the flags and arguments say together.
+func (o *options) check(args []string) error {
+	if err := needKeys(o.keys); err != nil {
+		return err
+	}
+	if o.inOrder && o.state == "" {
+		return cli.Hint(errors.New("--in-order needs --state"), "name a file to remember seals in with --state")
+	}
+	if slices.Contains(args, "-") && o.seal == "" {
+		return cli.Hint(errors.New("standard input has no seal beside it"), "name its seal with -s")
+	}
+	return logfile.CheckNames(args)
+}
+
 func needLogs(_ *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return cli.Hint(errors.New("no log given"), `name a file, a folder, or "-" for standard input`)
@@ -105,11 +117,7 @@ func needLogs(_ *cobra.Command, args []string) error {
 }
 
 func verifyAll(cmd *cobra.Command, o *options, args []string) error {
-	keys, err := loadKeys(o.keys)
-	if err != nil {
-		return err
-	}
-	logs := logfile.Find(args, o.recursive)
+	logs := logfile.FindSealed(args, o.recursive)
 	for _, l := range logs {
 		o.folder = o.folder || l.InFolder
 	}
@@ -121,30 +129,32 @@ func verifyAll(cmd *cobra.Command, o *options, args []string) error {
 			return err
 		}
 	}
+	keys, err := loadKeys(o.keys)
+	if err != nil {
+		return err
+	}
 	j := &judge{cmd: cmd, o: o, keys: keys, seeds: tlog.NewSeeds(mav.Seeds()), alone: len(logs) == 1}
 	if j.also, err = loadAlso(cmd, o.also, keys); err != nil {
 		return err
 	}
 	if o.state != "" {
-		j.state = nonce.NewFile(o.state)
+		j.state, j.turns = nonce.NewFile(o.state), newTurns(len(logs))
 	}
+	j.progress = cli.NewProgress(cmd, "judging", "bytes", logfile.Total(logs))
+	defer j.progress.Stop()
 	verdicts := make([]*verdict, len(logs))
-	progress := cli.NewProgress(cmd, "judging", "logs", int64(len(logs)))
-	defer progress.Stop()
 	var errs []error
-	cli.Each(cmd.Context(), len(logs), runtime.NumCPU(), func(i int) {
-		verdicts[i] = j.one(logs[i])
-		progress.Add(1)
+	cli.Each(cmd.Context(), len(logs), runtime.GOMAXPROCS(0), func(i int) {
+		verdicts[i] = j.one(i, logs[i])
 	}, func(i int) {
-		if v := verdicts[i]; v != nil {
+		if v := verdicts[i]; v != nil && errors.Is(v.err, context.Canceled) {
+			verdicts[i] = nil // as if it had not begun
+		} else if v != nil {
 			errs = append(errs, v.exit(cmd, o.allowOpen))
 		}
 	})
-	progress.Stop()
-	if cmd.Context().Err() != nil {
-		errs = append(errs, cmd.Context().Err())
-	}
-	errs = append(errs, printVerdicts(cmd, o, verdicts))
+	j.progress.Stop()
+	errs = append(errs, cmd.Context().Err(), printVerdicts(cmd, o, verdicts))
 	return errors.Join(errs...)
 }
 

@@ -19,18 +19,22 @@ func openIndex(seal string) (*indexFile, error) {
 	if seal == "-" {
 		return nil, nil
 	}
-	f, err := os.Open(logfile.IndexPath(seal))
-	if errors.Is(err, fs.ErrNotExist) {
+	path := logfile.IndexPath(seal)
+	info, err := os.Stat(path) // before it is opened: a pipe would be waited for
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return nil, nil
+	case err == nil && !info.Mode().IsRegular():
+		err = &fs.PathError{Op: "read", Path: path, Err: logfile.ErrNotRegular}
 	}
 	if err != nil {
 		return nil, err
 	}
-	info, err := f.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = &fs.PathError{Op: "read", Path: f.Name(), Err: errors.New("not a regular file")}
-	}
+	f, err := os.Open(path)
 	if err != nil {
+		return nil, err
+	}
+	if info, err = f.Stat(); err != nil {
 		f.Close()
 		return nil, err
 	}

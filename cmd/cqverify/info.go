@@ -2,10 +2,13 @@ package main
 
 import (
 	"bufio"
+	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"runtime"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -29,8 +32,8 @@ func infoCommand() *cobra.Command {
 
 Says what is in each LOG: records by version, checksum, sender and message, the
 bytes that are no record, frames lost on the link, and what to beware of. No key
-and no seal is needed. A LOG may be a folder, which stands for the .tlog files in
-it; "-" is standard input.
+and no seal is needed. A LOG may be a folder, which stands for the .tlog files
+in it; "-" is standard input.
 
 A gap is a run of bytes that is no record. Raw link captures (.rlog, .raw) have
 frames without times; they are recognised and their frames counted as records.
@@ -55,7 +58,6 @@ Options:
 // info is what is in a log in the form that scripts rely on.
 type info struct {
 	Log          string            `json:"log"`
-	Error        string            `json:"error,omitempty"`
 	Format       string            `json:"format"`
 	Bytes        int64             `json:"bytes"`
 	Records      uint64            `json:"records"`
@@ -87,58 +89,68 @@ func infoAll(cmd *cobra.Command, reports *cli.Reports, recursive bool, args []st
 		}
 	}
 	seeds := tlog.NewSeeds(mav.Seeds())
-	infos := make([]*info, len(logs))
-	progress := cli.NewProgress(cmd, "reading", "logs", int64(len(logs)))
+	progress := cli.NewProgress(cmd, "reading", "bytes", logfile.Total(logs))
 	defer progress.Stop()
+	infos := make([]*info, len(logs))
 	var errs []error
-	cli.Each(cmd.Context(), len(logs), runtime.NumCPU(), func(i int) {
-		infos[i] = oneInfo(cmd, logs[i], seeds)
-		progress.Add(1)
+	cli.Each(cmd.Context(), len(logs), runtime.GOMAXPROCS(0), func(i int) {
+		infos[i] = oneInfo(cmd, logs[i], seeds, progress)
 	}, func(i int) {
-		if n := infos[i]; n != nil {
+		if n := infos[i]; n != nil && errors.Is(n.err, context.Canceled) {
+			infos[i] = nil // as if it had not begun
+		} else if n != nil {
 			errs = append(errs, cli.Report(cmd, n.err))
 		}
 	})
 	progress.Stop()
-	if cmd.Context().Err() != nil {
-		errs = append(errs, cmd.Context().Err())
-	}
 	several := len(logs) != 1 || logs[0].InFolder
-	errs = append(errs, printInfos(cmd, reports, several, infos))
+	errs = append(errs, cmd.Context().Err(), printInfos(cmd, reports, several, infos))
 	return errors.Join(errs...)
 }
 
-func oneInfo(cmd *cobra.Command, l logfile.Found, seeds *tlog.Seeds) *info {
+func oneInfo(cmd *cobra.Command, l logfile.Found, seeds *tlog.Seeds, progress *cli.Progress) *info {
 	n := &info{
 		Log: l.Path, Format: "tlog", Warnings: []string{},
 		Sources: map[string]uint64{}, Messages: map[string]uint64{},
 	}
 	if n.err = l.Err; n.err == nil {
-		n.err = n.read(cmd, seeds)
-	}
-	if n.err != nil {
-		n.Error = n.err.Error()
+		n.err = n.read(cmd, seeds, progress)
 	}
 	return n
 }
 
-func (n *info) read(cmd *cobra.Command, seeds *tlog.Seeds) error {
+func (n *info) read(cmd *cobra.Command, seeds *tlog.Seeds, progress *cli.Progress) error {
 	in, err := cli.Open(cmd, n.Log)
 	if err != nil {
 		return err
 	}
 	defer in.Close()
-	r := bufio.NewReaderSize(in, tlog.HeadSize)
-	head, err := r.Peek(tlog.HeadSize)
+	r := bufio.NewReaderSize(progress.Reader(in), tlog.HeadSize)
+	peek, err := r.Peek(tlog.HeadSize)
 	if err != nil && err != io.EOF {
 		return fmt.Errorf("%q: %w", n.Log, err)
 	}
-	s, err := survey.Of(r, append([]byte(nil), head...), seeds)
+	head := bytes.Clone(peek) // reading on overwrites it
+	s, err := survey.Of(r, head, seeds)
 	if err != nil {
 		return fmt.Errorf("%q: %w", n.Log, err)
 	}
+	if s.Records == 0 && s.Kind == "" {
+		s.Kind = kind(n.Log, head)
+	}
 	n.fill(s)
 	return nil
+}
+
+// kind tells by more than its first bytes what a file without records looks like.
+func kind(name string, head []byte) string {
+	switch {
+	case bytes.Contains(head, []byte("\n-----BEGIN ")):
+		return "a PEM file, such as a key"
+	case strings.HasSuffix(name, ".cqidx"):
+		return "the index of a seal"
+	}
+	return ""
 }
 
 func (n *info) fill(s *survey.Survey) {
@@ -164,7 +176,9 @@ func (n *info) fill(s *survey.Survey) {
 		n.warn("no flight log: it looks like %s", s.Kind)
 	case s.LittleEndian:
 		n.warn("no whole record, but times that look little-endian: a recorder defect; it cannot be read as a log")
-	case s.Records == 0 && s.Bytes > 0:
+	case s.Bytes == 0:
+		n.warn("the file is empty")
+	case s.Records == 0:
 		n.warn("no record: this is no flight log")
 	}
 	if s.SetupSigning > 0 {

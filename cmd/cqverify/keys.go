@@ -14,12 +14,16 @@ import (
 	"cqkit/pkg/seal"
 )
 
+func needKeys(paths []string) error {
+	if len(paths) > 0 {
+		return nil
+	}
+	return cli.Hint(errors.New("no key given"), "name the signer's public key, or a folder of keys, with -k")
+}
+
 // loadKeys reads the public keys that count: files of one key or of several, and
 // folders of such files.
 func loadKeys(paths []string) ([]seal.Key, error) {
-	if len(paths) == 0 {
-		return nil, cli.Hint(cli.Usagef("no key given"), "name the signer's public key, or a folder of keys, with -k")
-	}
 	var keys []seal.Key
 	seen := make(map[string]bool)
 	for _, path := range paths {

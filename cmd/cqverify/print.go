@@ -34,7 +34,7 @@ func printVerdicts(cmd *cobra.Command, o *options, all []*verdict) error {
 			if single {
 				return report.WriteJSON(w, verdicts[0])
 			}
-			return report.WriteJSON(w, map[string]any{"logs": nonNil(verdicts), "summary": summarize(verdicts)})
+			return report.WriteJSON(w, map[string]any{"logs": entries(verdicts), "summary": summarize(verdicts)})
 		case report.CSV:
 			return findingsGrid(verdicts).WriteCSV(w)
 		case report.JUnit:
@@ -46,11 +46,23 @@ func printVerdicts(cmd *cobra.Command, o *options, all []*verdict) error {
 	})
 }
 
-func nonNil[T any](s []T) []T {
-	if s == nil {
-		return []T{}
+// failure is the entry of something that could not be judged or read.
+type failure struct {
+	Log   string `json:"log,omitempty"`
+	Proof string `json:"proof,omitempty"`
+	Error string `json:"error"`
+}
+
+// entries are the verdicts as JSON has them.
+func entries(verdicts []*verdict) []any {
+	list := make([]any, len(verdicts))
+	for i, v := range verdicts {
+		list[i] = v
+		if v.err != nil {
+			list[i] = failure{Log: v.Log, Error: v.err.Error()}
+		}
 	}
-	return s
+	return list
 }
 
 // summarize counts the verdicts by their outcome.
@@ -73,7 +85,7 @@ func summarize(verdicts []*verdict) map[string]int {
 // page is what a person reads: a log in full, several as a table first.
 func page(verdicts []*verdict, single bool) *report.Page {
 	if single {
-		p := &report.Page{Title: verdicts[0].Log + ": " + strings.ToUpper(verdicts[0].Verdict)}
+		p := &report.Page{Title: title(verdicts[0].Log) + ": " + strings.ToUpper(verdicts[0].Verdict)}
 		p.Parts = verdicts[0].parts()
 		return p
 	}
@@ -91,11 +103,19 @@ func page(verdicts []*verdict, single bool) *report.Page {
 	}}}
 	for _, v := range verdicts {
 		if v.err == nil && (v.Verdict != string(seal.Valid) || len(v.Warnings) > 0) {
-			p.Parts = append(p.Parts, report.Heading(v.Log+": "+strings.ToUpper(v.Verdict)))
+			p.Parts = append(p.Parts, report.Heading(title(v.Log)+": "+strings.ToUpper(v.Verdict)))
 			p.Parts = append(p.Parts, v.parts()...)
 		}
 	}
 	return p
+}
+
+// title is how a page calls a log or a proof.
+func title(path string) string {
+	if path == "-" {
+		return "standard input"
+	}
+	return path
 }
 
 func (v *verdict) tone() report.Tone {
@@ -126,11 +146,46 @@ func (v *verdict) signerName() string {
 	return v.Signer.Name
 }
 
+// meaning says what a verdict comes down to, for whoever has not read the manual.
+var meaning = map[seal.Outcome]string{
+	seal.Open: "What is covered is genuine, but nobody can tell where the log ended: whoever has log and seal " +
+		"can cut both short. Only a seal with a final note shows that a log is complete.",
+	seal.Superseded: "This may be an earlier state of the log, put in place of a later one.",
+	seal.Unsigned:   "Without a seal nothing can be said about whether this log was changed.",
+	seal.Untrusted:  "Whoever made the seal, it was none of those whose keys were given: what it says counts for nothing here.",
+	seal.Malformed:  "The seal cannot be relied on, whatever the log: ask for it again where it comes from.",
+}
+
 // parts describe one log.
 func (v *verdict) parts() []report.Part {
+	parts := []report.Part{v.fields()}
+	if text := meaning[seal.Outcome(v.Verdict)]; text != "" {
+		parts = append(parts, report.Paragraph(text))
+	}
+	if len(v.Findings) > 0 && v.Verdict != string(seal.Foreign) {
+		parts = append(parts, v.grid())
+		if more := len(v.Findings) - shownFindings; more > 0 {
+			parts = append(parts, report.Paragraph(fmt.Sprintf("and %s; --json lists them all", cli.Count(int64(more), "more finding"))))
+		}
+		parts = append(parts, report.Paragraph(v.footnote()))
+	}
+	if len(v.Warnings) > 0 {
+		warnings := make(report.List, len(v.Warnings))
+		for i, w := range v.Warnings {
+			warnings[i] = "warning: " + w
+		}
+		parts = append(parts, warnings)
+	}
+	return parts
+}
+
+func (v *verdict) fields() report.Fields {
 	fields := report.Fields{{Name: "verdict", Value: report.String(v.Verdict + ": " + v.Reason).As(v.tone())}}
 	add := func(name, value string) {
 		fields = append(fields, report.Field{Name: name, Value: report.String(value)})
+	}
+	if total := v.total(); total != "" {
+		add("found", total)
 	}
 	if v.Signer != nil {
 		name := v.Signer.Name + ", as you labelled the key"
@@ -150,24 +205,11 @@ func (v *verdict) parts() []report.Part {
 		if p := period(s.FirstUS, s.LastUS); p != "" && p != period(v.FirstUS, v.LastUS) {
 			add("", p)
 		}
-	}
-	parts := []report.Part{fields}
-	if len(v.Findings) > 0 {
-		parts = append(parts, v.grid())
-		if more := len(v.Findings) - shownFindings; more > 0 {
-			parts = append(parts, report.Paragraph(fmt.Sprintf("and %s; --json lists them all", cli.Count(int64(more), "more finding"))))
+		if v.Verdict == string(seal.Open) && v.Bytes > v.CoveredBytes {
+			add("not covered", amount(v.Records-s.Records, v.Gaps-s.Gaps, v.Bytes-v.CoveredBytes))
 		}
-		parts = append(parts, report.Paragraph("Records count from 0 and are those of the sealed log, or, with \"now\", those of the log as it is. "+
-			"Times are UTC, of the first record of a run, or of the one before what is missing."))
 	}
-	if len(v.Warnings) > 0 {
-		warnings := make(report.List, len(v.Warnings))
-		for i, w := range v.Warnings {
-			warnings[i] = "warning: " + w
-		}
-		parts = append(parts, warnings)
-	}
-	return parts
+	return fields
 }
 
 func amount(records, gaps uint64, bytes int64) string {
@@ -259,7 +301,7 @@ func suite(verdicts []*verdict) report.Suite {
 		c := report.Case{Name: v.Log, Class: "seal", Output: v.Warnings}
 		switch {
 		case v.err != nil:
-			c.Error = &report.Problem{Type: "error", Message: v.Error}
+			c.Error = &report.Problem{Type: "error", Message: v.err.Error()}
 		case v.Verdict != string(seal.Valid):
 			c.Failure = &report.Problem{Type: v.Verdict, Message: v.Reason}
 			for i := range v.Findings[:min(len(v.Findings), shownFindings)] {

@@ -28,7 +28,7 @@ func printInfos(cmd *cobra.Command, reports *cli.Reports, several bool, all []*i
 			if !several {
 				return report.WriteJSON(w, infos[0])
 			}
-			return report.WriteJSON(w, map[string]any{"logs": nonNil(infos)})
+			return report.WriteJSON(w, map[string]any{"logs": infoEntries(infos)})
 		case report.CSV:
 			return infoGrid(infos).WriteCSV(w)
 		case report.Markdown:
@@ -38,6 +38,17 @@ func printInfos(cmd *cobra.Command, reports *cli.Reports, several bool, all []*i
 	})
 }
 
+func infoEntries(infos []*info) []any {
+	list := make([]any, len(infos))
+	for i, n := range infos {
+		list[i] = n
+		if n.err != nil {
+			list[i] = failure{Log: n.Log, Error: n.err.Error()}
+		}
+	}
+	return list
+}
+
 func infoPage(infos []*info) *report.Page {
 	p := new(report.Page)
 	for _, n := range infos {
@@ -45,9 +56,9 @@ func infoPage(infos []*info) *report.Page {
 			continue
 		}
 		if p.Title == "" {
-			p.Title = n.Log
+			p.Title = title(n.Log)
 		} else {
-			p.Parts = append(p.Parts, report.Heading(n.Log))
+			p.Parts = append(p.Parts, report.Heading(title(n.Log)))
 		}
 		p.Parts = append(p.Parts, n.parts()...)
 	}

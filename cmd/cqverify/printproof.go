@@ -23,7 +23,7 @@ func printProofs(cmd *cobra.Command, reports *cli.Reports, several bool, proofs 
 			if !several {
 				return report.WriteJSON(w, proofs[0])
 			}
-			return report.WriteJSON(w, map[string]any{"proofs": nonNil(proofs)})
+			return report.WriteJSON(w, map[string]any{"proofs": proofEntries(proofs)})
 		case report.CSV:
 			return proofGrid(proofs).WriteCSV(w)
 		case report.JUnit:
@@ -35,13 +35,24 @@ func printProofs(cmd *cobra.Command, reports *cli.Reports, several bool, proofs 
 	})
 }
 
+func proofEntries(proofs []*proof) []any {
+	list := make([]any, len(proofs))
+	for i, q := range proofs {
+		list[i] = q
+		if q.err != nil {
+			list[i] = failure{Proof: q.Proof, Error: q.err.Error()}
+		}
+	}
+	return list
+}
+
 func proofPage(proofs []*proof) *report.Page {
 	p := new(report.Page)
 	for _, q := range proofs {
 		if q.err != nil {
 			continue
 		}
-		title := q.Proof + ": " + strings.ToUpper(q.Verdict)
+		title := title(q.Proof) + ": " + strings.ToUpper(q.Verdict)
 		if p.Title == "" {
 			p.Title = title
 		} else {
@@ -68,7 +79,7 @@ func (q *proof) parts() []report.Part {
 		}
 		add("signer", "%s, %s", s.Name, claim)
 		add("key", "%s", s.Key)
-		add("signed", "%s, by the signer's own clock", q.SignedAt)
+		add("signed", "%s, by the signer's own clock", strings.NewReplacer("T", " ", "Z", " UTC").Replace(q.SignedAt))
 		add("log", "%s, as it was called when it was sealed", q.Log)
 	}
 	if q.Earlier != nil {
@@ -133,7 +144,7 @@ func proofSuite(proofs []*proof) report.Suite {
 		c := report.Case{Name: q.Proof, Class: "proof"}
 		switch {
 		case q.err != nil:
-			c.Error = &report.Problem{Type: "error", Message: q.Error}
+			c.Error = &report.Problem{Type: "error", Message: q.err.Error()}
 		case q.Verdict != string(seal.Valid):
 			c.Failure = &report.Problem{Type: q.Verdict, Message: q.Reason}
 		}

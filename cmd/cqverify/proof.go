@@ -42,7 +42,8 @@ Options:
 			}
 			return nil
 		},
-		RunE: func(cmd *cobra.Command, args []string) error { return proofAll(cmd, reports, keys, args) },
+		PreRunE: func(*cobra.Command, []string) error { return needKeys(keys) },
+		RunE:    func(cmd *cobra.Command, args []string) error { return proofAll(cmd, reports, keys, args) },
 	}
 	cmd.Flags().StringArrayVarP(&keys, "key", "k", nil, "a public key that counts")
 	reports = cli.AddReportFlags(cmd, report.Table, report.Markdown, report.CSV, report.JSON, report.JUnit)
@@ -55,7 +56,6 @@ type proof struct {
 	Proof     string        `json:"proof"`
 	Verdict   string        `json:"verdict"`
 	Reason    string        `json:"reason,omitempty"`
-	Error     string        `json:"error,omitempty"`
 	Signer    *signer       `json:"signer,omitempty"`
 	SignedAt  string        `json:"signed_at,omitempty"`
 	Log       string        `json:"log,omitempty"` // its name by the seal
@@ -102,7 +102,7 @@ func proofAll(cmd *cobra.Command, reports *cli.Reports, paths, args []string) er
 		p := &proof{Proof: path}
 		data, err := logfile.ReadSeal(cmd, path)
 		if err != nil {
-			p.err, p.Error = err, err.Error()
+			p.err = err
 			errs = append(errs, cli.Report(cmd, err))
 		} else if p.fill(seal.VerifyProof(data, keys), seeds); p.Verdict != string(seal.Valid) {
 			errs = append(errs, cli.Rejected(nil))

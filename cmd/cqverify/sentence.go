@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"cqkit/cmd/internal/cli"
@@ -38,11 +39,15 @@ func (f *finding) sentence(v *verdict) string {
 	if f.Segment == "gap" {
 		return text
 	}
-	if f.Message != "" && f.CountNow == 1 {
-		text += fmt.Sprintf("; %s from %d/%d", f.Message, *f.System, *f.Component)
+	if f.Message != "" {
+		first := ""
+		if f.CountNow > 1 {
+			first = "first: "
+		}
+		text += fmt.Sprintf("; %s%s from %d/%d", first, f.Message, *f.System, *f.Component)
 	}
 	if f.Offset != nil {
-		text += "; offset " + cli.Thousands(*f.Offset)
+		text += ", at byte " + cli.Thousands(*f.Offset)
 	}
 	return text
 }
@@ -73,13 +78,84 @@ func (f *finding) event(v *verdict) string {
 		if f.SealedIndex == nil {
 			return now + " copied"
 		}
-		return "copy of " + span(*f.SealedIndex, f.Count)
+		return "copy of " + plural("record", f.Count) + " " + span(*f.SealedIndex, f.Count)
 	case seal.Truncated:
 		return f.truncated(v, sealed)
 	case seal.Appended:
 		return "goes on for " + now + f.took() + f.source()
 	}
 	return ""
+}
+
+func plural(noun string, n uint64) string {
+	if n == 1 {
+		return noun
+	}
+	return noun + "s"
+}
+
+// footnote explains the columns of the findings, as far as there is something in them
+// to explain.
+func (v *verdict) footnote() string {
+	now, from := "", ""
+	for i := range v.Findings[:min(len(v.Findings), shownFindings)] {
+		f := &v.Findings[i]
+		if strings.HasPrefix(f.where(), "now ") {
+			now = ` or, with "now", those of the log as it is`
+		}
+		if f.Message != "" {
+			from = " Senders are system/component."
+		}
+	}
+	return "Records count from 0 and are those of the sealed log" + now + ". Times are UTC, " +
+		"of the first record of a run, or of the one beside what is missing." + from
+}
+
+// total says in a line what all findings come to: "12 records changed, 3 missing".
+func (v *verdict) total() string {
+	if v.Verdict == string(seal.Foreign) {
+		return ""
+	}
+	verbs := []struct {
+		kind seal.Kind
+		verb string
+	}{
+		{seal.Changed, "changed"}, {seal.Dropped, "missing"}, {seal.Truncated, "cut off"}, {seal.Inserted, "inserted"},
+		{seal.Moved, "moved"}, {seal.Doubled, "copied"}, {seal.Appended, "appended"},
+	}
+	var parts []string
+	var gaps, within bool
+	noun := func(n uint64) string {
+		if len(parts) == 0 {
+			return cli.Count(int64(n), "record")
+		}
+		return cli.Thousands(int64(n))
+	}
+	for _, k := range verbs {
+		var n uint64
+		for i := range v.Findings {
+			f := &v.Findings[i]
+			switch {
+			case f.Kind != string(k.kind):
+			case f.Within:
+				within = true
+			case f.Segment == "gap":
+				gaps = true
+			default:
+				n += max(f.Count, f.CountNow)
+			}
+		}
+		if n > 0 {
+			parts = append(parts, noun(n)+" "+k.verb)
+		}
+	}
+	if gaps {
+		parts = append(parts, "damage between records")
+	}
+	if within {
+		parts = append(parts, "damage that cannot be narrowed down further")
+	}
+	return strings.Join(parts, ", ")
 }
 
 // truncated says how much of the log's beginning or end is missing.

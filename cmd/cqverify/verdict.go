@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"runtime"
 
@@ -23,7 +24,6 @@ type verdict struct {
 	Seal         string    `json:"seal"`
 	Verdict      string    `json:"verdict"`
 	Reason       string    `json:"reason,omitempty"`
-	Error        string    `json:"error,omitempty"`
 	Signer       *signer   `json:"signer,omitempty"`
 	SignedAt     string    `json:"signed_at,omitempty"`
 	Notes        int       `json:"notes"`
@@ -91,33 +91,30 @@ type judge struct {
 	keys  []seal.Key
 	also  []*seal.Reference
 	seeds *tlog.Seeds
-	state *nonce.File
 	alone bool // one log: it may use all cores
+
+	state *nonce.File // nil without --state, as are the turns
+	turns *turns
+
+	progress *cli.Progress
 }
 
 // largeLog is the size in bytes from which a log is hashed on all cores by itself.
 const largeLog = 8 << 20
 
-// one judges one log. An error it cannot do without is in err.
-func (j *judge) one(l logfile.Found) *verdict {
+// one judges log number i. An error it cannot do without is in err.
+func (j *judge) one(i int, l logfile.Found) *verdict {
+	defer j.turns.end(j.cmd.Context(), i)
 	v := &verdict{Log: l.Path, Warnings: []string{}, Findings: []finding{}}
 	if v.err = l.Err; v.err == nil {
-		v.err = j.verify(l.Path, v)
-	}
-	if v.err != nil {
-		v.Error = v.err.Error()
+		v.err = j.verify(i, l.Path, v)
 	}
 	return v
 }
 
-func (j *judge) verify(path string, v *verdict) error {
-	v.Seal = j.o.seal
-	if v.Seal == "" {
-		v.Seal = logfile.SealPath(path)
-	}
-	data, err := logfile.ReadSeal(j.cmd, v.Seal)
-	missing := errors.Is(err, fs.ErrNotExist) && j.o.seal == ""
-	if err != nil && !missing {
+func (j *judge) verify(i int, path string, v *verdict) error {
+	data, err := j.readSeal(path, v)
+	if err != nil {
 		return err
 	}
 	l, err := logfile.Open(j.cmd, path)
@@ -125,20 +122,20 @@ func (j *judge) verify(path string, v *verdict) error {
 		return err
 	}
 	defer l.Close()
-	if missing {
-		v.Seal, v.Verdict, v.Reason = "", string(seal.Unsigned), "there is no seal beside the log"
+	l.Progress = j.progress
+	if v.Verdict != "" { // there is nothing to compare with
 		return j.count(l, v)
 	}
 	q := seal.Request{
 		Log: seal.Log{ReaderAt: l, Size: l.Size}, Seal: data, Keys: j.keys, Seeds: j.seeds, Also: j.also,
-		Known: j.known(v), Workers: 1,
+		Known: j.known(i, v), Workers: 1,
 	}
 	if j.alone || l.Size >= largeLog {
-		q.Workers = runtime.NumCPU()
+		q.Workers = runtime.GOMAXPROCS(0)
 	}
 	index, err := openIndex(v.Seal)
 	if err != nil {
-		v.Warnings = append(v.Warnings, fmt.Sprintf("the index cannot be read: %v", err))
+		v.warn("the index cannot be read: %v", err)
 	}
 	if index != nil {
 		defer index.Close()
@@ -153,12 +150,36 @@ func (j *judge) verify(path string, v *verdict) error {
 	}
 	v.fill(judged)
 	if n := judged.Note; n != nil && path != "-" && n.Name != "-" && n.Name != seal.FileName(filepath.Base(path)) {
-		v.Warnings = append(v.Warnings, fmt.Sprintf("the log was called %q when it was sealed", n.Name))
+		v.warn("the log was called %q when it was sealed", n.Name)
 	}
-	if judged.Presented == nil {
+	if judged.Presented == nil || judged.Beyond > 0 && judged.Outcome == seal.Open {
 		return j.count(l, v)
 	}
 	return nil
+}
+
+// readSeal reads the seal that was named, or the one beside the log. What is wrong
+// with the latter is a verdict, since whoever tampers with a log can reach it, too.
+func (j *judge) readSeal(path string, v *verdict) ([]byte, error) {
+	if v.Seal = j.o.seal; v.Seal != "" {
+		return logfile.ReadSeal(j.cmd, v.Seal)
+	}
+	v.Seal = logfile.SealPath(path)
+	data, err := logfile.ReadSealOf(j.cmd, path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		v.Seal, v.Verdict, v.Reason = "", string(seal.Unsigned), "there is no seal beside the log"
+		if target, err := filepath.EvalSymlinks(path); err == nil {
+			if _, err := os.Stat(logfile.SealPath(target)); err == nil {
+				v.warn("the log is a link to %q, which has a seal: name that, or the seal with -s", target)
+			}
+		}
+	case errors.Is(err, logfile.ErrNotRegular):
+		v.Verdict, v.Reason = string(seal.Malformed), "what stands in place of the seal is not a regular file"
+	default:
+		return data, err
+	}
+	return nil, nil
 }
 
 // count adds what is in a log that was not compared with anything.
@@ -169,6 +190,10 @@ func (j *judge) count(l *logfile.Log, v *verdict) error {
 	}
 	v.contents(c)
 	return nil
+}
+
+func (v *verdict) warn(format string, args ...any) {
+	v.Warnings = append(v.Warnings, fmt.Sprintf(format, args...))
 }
 
 func (v *verdict) contents(c *seal.Contents) {
@@ -190,8 +215,7 @@ func (v *verdict) fill(j *seal.Verdict) {
 		}
 	}
 	if j.Secrets > 0 {
-		v.Warnings = append(v.Warnings, fmt.Sprintf("the log contains %s with a secret MAVLink signing key",
-			cli.Count(int64(j.Secrets), "SETUP_SIGNING frame")))
+		v.warn("the log contains %s with a secret MAVLink signing key", cli.Count(int64(j.Secrets), "SETUP_SIGNING frame"))
 	}
 	if j.Presented != nil {
 		v.contents(j.Presented)
@@ -243,35 +267,6 @@ func applies(n int64) *int64 {
 		return nil
 	}
 	return &n
-}
-
-// known returns the question whether a later note than n was seen. Asking remembers n.
-func (j *judge) known(v *verdict) func(*seal.Note) (bool, error) {
-	if j.state == nil {
-		return nil
-	}
-	return func(n *seal.Note) (superseded bool, err error) {
-		err = j.state.Update(j.cmd.Context(), func(s *nonce.State) error {
-			id := nonce.ID{Key: n.Key, Subject: n.Origin()}
-			mark := nonce.Mark{Size: n.Leaves, Nonce: n.Nonce, Digest: n.Digest()}
-			seen, has := s.Get(id)
-			if highest, any := s.HighestNonce(n.Key); j.o.inOrder && any && n.Nonce <= highest && !(has && seen == mark) {
-				superseded = true
-				v.Warnings = append(v.Warnings, "out of order: a seal by this key with a higher nonce was seen before")
-				return nil
-			}
-			outcome, err := s.Offer(id, mark)
-			superseded = outcome == nonce.Older || outcome == nonce.Conflict
-			if outcome == nonce.Conflict {
-				v.Warnings = append(v.Warnings, "another seal of this log was seen that neither precedes nor follows this one")
-			}
-			return err
-		})
-		if err != nil {
-			err = fmt.Errorf("state file %q: %w", j.o.state, err)
-		}
-		return superseded, err
-	}
 }
 
 // exit returns the error that stands for the verdict's exit code, nil for 0.

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"cqkit/cmd/internal/cli"
+	"cqkit/pkg/report"
+	"cqkit/pkg/seal"
+)
+
+// result is what became of one log.
+type result struct {
+	Log     string `json:"log"`
+	Seal    string `json:"seal,omitempty"`
+	Index   string `json:"index,omitempty"`
+	Skipped bool   `json:"skipped,omitempty"` // had a seal already
+	Error   string `json:"error,omitempty"`
+	*sum
+	Warnings []string `json:"warnings"`
+
+	err error
+}
+
+type sum struct {
+	Origin   string `json:"origin"`
+	Notes    int    `json:"notes"`
+	Records  uint64 `json:"records"`
+	Gaps     uint64 `json:"gaps"`
+	GapBytes int64  `json:"gap_bytes"`
+	Bytes    int64  `json:"bytes"`
+	FirstUS  *int64 `json:"first_us,omitempty"`
+	LastUS   *int64 `json:"last_us,omitempty"`
+}
+
+func (r *result) warn(format string, args ...any) {
+	r.Warnings = append(r.Warnings, fmt.Sprintf(format, args...))
+}
+
+func describe(s *seal.Summary) *sum {
+	d := &sum{Origin: s.Origin, Notes: s.Notes, Records: s.Records, Gaps: s.Gaps, GapBytes: s.GapBytes, Bytes: s.Bytes}
+	if s.HasSpan {
+		d.FirstUS, d.LastUS = &s.First, &s.Last
+	}
+	return d
+}
+
+// tell prints what became of a log, and returns an error that carries its exit code.
+func (j *job) tell(r *result) error {
+	if r.err != nil {
+		r.Error = r.err.Error()
+		r.Seal, r.Index, r.sum = "", "", nil
+		return cli.Report(j.cmd, r.err)
+	}
+	for _, w := range r.Warnings {
+		cli.Warn(j.cmd, "%q: %s", r.Log, w)
+	}
+	switch {
+	case j.o.json || j.o.output == "-":
+		return nil
+	case r.Skipped:
+		_, err := fmt.Fprintf(j.cmd.OutOrStdout(), "%s: has a seal already\n", report.Clean(r.Log))
+		return err
+	}
+	_, err := fmt.Fprintf(j.cmd.OutOrStdout(), "%s: sealed as %s, %s\n", report.Clean(r.Log), report.Clean(r.Seal), r.sum)
+	return err
+}
+
+// String is the sum in a line: "6,123 records, 2 gaps, 268 kB".
+func (s *sum) String() string {
+	text := cli.Count(int64(s.Records), "record") + ", "
+	if s.Gaps > 0 {
+		text += cli.Count(int64(s.Gaps), "gap") + ", "
+	}
+	if s.Notes > 1 {
+		text += cli.Count(int64(s.Notes), "note") + ", "
+	}
+	return text + cli.Size(s.Bytes)
+}
+
+func printJSON(w io.Writer, results []*result) error {
+	var page struct {
+		Logs    []*result `json:"logs"`
+		Summary struct {
+			Sealed  int `json:"sealed"`
+			Skipped int `json:"skipped"`
+			Failed  int `json:"failed"`
+		} `json:"summary"`
+	}
+	page.Logs = []*result{}
+	for _, r := range results {
+		switch {
+		case r == nil: // not begun: interrupted
+			continue
+		case r.err != nil:
+			page.Summary.Failed++
+		case r.Skipped:
+			page.Summary.Skipped++
+		default:
+			page.Summary.Sealed++
+		}
+		page.Logs = append(page.Logs, r)
+	}
+	return report.WriteJSON(w, &page)
+}
