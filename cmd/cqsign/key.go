@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"path/filepath"
 	"strings"
 	"unicode"
@@ -38,7 +39,7 @@ type wrongKind struct {
 }
 
 func (e *wrongKind) Error() string {
-	return e.path + ": a " + e.kind.String() + " key (" + e.kind.Algorithm() + ") cannot seal a log"
+	return fmt.Sprintf("%q: a %v key (%s) cannot seal a log", e.path, e.kind, e.kind.Algorithm())
 }
 
 // signerName makes a signer's name of the key's label or, without one, its file name.

@@ -144,7 +144,7 @@ func prove(cmd *cobra.Command, o *proveOptions, path string) error {
 	if o.consistency != "" {
 		proof, err := prover.Consistency(from, to)
 		if err != nil {
-			return fmt.Errorf("%q: %w", path, err)
+			return fmt.Errorf("%s: %w", quoted(path), err)
 		}
 		return write(cmd, o, fmt.Sprintf("%s.notes-%d-%d.consistency-proof", name, from+1, to+1), proof, false)
 	}
@@ -157,7 +157,7 @@ func prove(cmd *cobra.Command, o *proveOptions, path string) error {
 			err = log.Unchanged()
 		}
 		if err != nil {
-			return fmt.Errorf("%q: %w", path, err)
+			return fmt.Errorf("%s: %w", quoted(path), err)
 		}
 		if err := write(cmd, o, fmt.Sprintf("%s.record-%d.tlog-proof", name, r), proof, len(records) > 1); err != nil {
 			return err
@@ -192,7 +192,7 @@ func openProver(cmd *cobra.Command, o *proveOptions, path string) (*seal.Prover,
 	prover, err := seal.NewProver(seal.Log{ReaderAt: l, Size: l.Size}, data, runtime.GOMAXPROCS(0))
 	if err != nil {
 		l.Close()
-		err = fmt.Errorf("%q: %w", path, err)
+		err = fmt.Errorf("%s: %w", quoted(path), err)
 		if errors.Is(err, seal.ErrNotSealed) {
 			err = cli.Hint(err, "\"cqverify -k KEY LOG\" says what is wrong with it")
 		}

@@ -53,17 +53,33 @@ func (j *job) tell(r *result) error {
 		return cli.Report(j.cmd, r.err)
 	}
 	for _, w := range r.Warnings {
-		cli.Warn(j.cmd, "%q: %s", r.Log, w)
+		cli.Warn(j.cmd, "%s: %s", quoted(r.Log), w)
 	}
 	switch {
 	case j.o.json || j.o.output == "-":
 		return nil
 	case r.Skipped:
-		_, err := fmt.Fprintf(j.cmd.OutOrStdout(), "%s: has a seal already\n", report.Clean(r.Log))
+		_, err := fmt.Fprintf(j.cmd.OutOrStdout(), "%s: has a seal already\n", called(r.Log))
 		return err
 	}
-	_, err := fmt.Fprintf(j.cmd.OutOrStdout(), "%s: sealed as %s, %s\n", report.Clean(r.Log), report.Clean(r.Seal), r.sum)
+	_, err := fmt.Fprintf(j.cmd.OutOrStdout(), "%s: sealed as %s, %s\n", called(r.Log), report.Clean(r.Seal), r.sum)
 	return err
+}
+
+// called is how a line of the result names a log.
+func called(log string) string {
+	if log == "-" {
+		return "standard input"
+	}
+	return report.Clean(log)
+}
+
+// quoted is how a message names a log.
+func quoted(log string) string {
+	if log == "-" {
+		return "standard input"
+	}
+	return fmt.Sprintf("%q", log)
 }
 
 // String is the sum in a line: "6,123 records, 2 gaps, 268 kB".

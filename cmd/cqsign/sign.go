@@ -117,7 +117,7 @@ func (j *job) one(l logfile.Found) *result {
 	case l.InFolder && errors.Is(err, fs.ErrExist): // another process was faster
 		*r = result{Log: l.Path, Seal: r.Seal, Skipped: true, Warnings: []string{}}
 	default:
-		r.err = fmt.Errorf("%q: %w", l.Path, err)
+		r.err = fmt.Errorf("%s: %w", quoted(l.Path), err)
 	}
 	return r
 }
