@@ -14,7 +14,7 @@ import (
 // scale returns how many cases to try: n, fewer under the race detector or -short.
 func scale(n int) int {
 	if raceEnabled {
-		n /= 6
+		n /= 10
 	}
 	if testing.Short() {
 		n /= 3

@@ -20,7 +20,7 @@ func allocated(f func()) uint64 {
 // TestHostileSize checks that large seals cost memory in proportion only.
 func TestHostileSize(t *testing.T) {
 	w := newWorkshop(t, smallLog(t))
-	size := 8 << 20
+	size := 8 << 20 / scaleDown(4)
 	many := func(line string) string { return strings.Repeat(line, size/len(line)) }
 	gaps := strings.Index(w.text, "gap ")
 	for name, seal := range map[string]string{

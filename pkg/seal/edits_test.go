@@ -193,6 +193,7 @@ func TestEditScripts(t *testing.T) {
 // TestSingleEditNarrowed checks that without an index one edit damages only the tiles
 // it touches.
 func TestSingleEditNarrowed(t *testing.T) {
+	t.Parallel()
 	log := testLog(t)
 	s := sealLog(t, log, nil)
 	sealed := cutAll(log)
@@ -301,6 +302,7 @@ func TestRawEdits(t *testing.T) {
 
 // TestRepetitive edits a log most of whose records are equal.
 func TestRepetitive(t *testing.T) {
+	t.Parallel()
 	recs := cutAll(testLog(t))
 	var segs []segment
 	for i := range 3000 {

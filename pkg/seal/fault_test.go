@@ -73,7 +73,7 @@ func TestFaults(t *testing.T) {
 	for _, presented := range [][]byte{log, altered} {
 		for name, then := range faults(presented) {
 			for _, index := range []bool{true, false} {
-				for after := int64(0); ; after += int64(scaleDown(6)) {
+				for after := int64(0); ; after += int64(scaleDown(12)) {
 					f := &faulty{data: presented, after: after, then: then}
 					q := s.request(t, nil)
 					if q.Log = (Log{f, int64(len(presented))}); !index {

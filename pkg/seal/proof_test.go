@@ -91,6 +91,7 @@ func TestProofKeys(t *testing.T) {
 
 // TestMangledProofs changes every byte of proofs and cuts them everywhere.
 func TestMangledProofs(t *testing.T) {
+	t.Parallel()
 	_, key := testKey(t, 1)
 	s := sealLog(t, smallLog(t), func(o *Options) { o.EveryRecords = 12 })
 	p := newProver(t, s)
