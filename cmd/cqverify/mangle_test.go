@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -21,6 +22,7 @@ const mangleUsage = `usage: mangle drop A-B IN OUT              leave records ou
        mangle double A-B IN OUT            write them twice
        mangle move A-B C IN OUT            move them in front of record C
        mangle insert C FROM A-B IN OUT     records of another log in front of record C; "end" for C
+       mangle replace OLD NEW IN OUT       replace a text of a seal, once
        mangle make KIND N SEED OUT         a log of N records:
                                            flight, local-time, signing-key, raw, little-endian
        mangle text TEXT OUT                a log with a STATUSTEXT, in Go's notation
@@ -50,6 +52,8 @@ func mangleLog(args []string) error {
 		log, err = makeText(rest[0], statusText)
 	case op == "param" && len(rest) == 1:
 		log, err = makeText(rest[0], paramValue)
+	case op == "replace" && len(rest) == 3:
+		return replace(rest[0], rest[1], rest[2], out)
 	case len(rest) < 2:
 		return errors.New(mangleUsage)
 	default:
@@ -61,6 +65,17 @@ func mangleLog(args []string) error {
 		return err
 	}
 	return os.WriteFile(out, slices.Concat(log...), 0o644)
+}
+
+func replace(before, after, in, out string) error {
+	data, err := os.ReadFile(in)
+	if err == nil && !bytes.Contains(data, []byte(before)) {
+		err = fmt.Errorf("%s: no %q", in, before)
+	}
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(out, bytes.Replace(data, []byte(before), []byte(after), 1), 0o644)
 }
 
 // editLog applies one edit to a log's segments.

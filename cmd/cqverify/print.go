@@ -134,14 +134,14 @@ func (v *verdict) row() []report.Cell {
 	}
 	row := []report.Cell{report.String(v.Verdict).As(v.tone()), report.String(v.Log), report.Uint(v.Records), report.Int(len(v.Findings))}
 	if v.Signer != nil {
-		row = append(row, report.String(v.signerName()), report.String(strings.NewReplacer("T", " ", "Z", "").Replace(v.SignedAt)))
+		row = append(row, report.String(v.signerName()), report.String(strings.Replace(v.SignedAt[:min(len(v.SignedAt), len("2006-01-02T15:04"))], "T", " ", 1)))
 	}
 	return row
 }
 
 func (v *verdict) signerName() string {
 	if v.Signer.Claimed {
-		return v.Signer.Name + " (claimed)"
+		return "claims " + v.Signer.Name
 	}
 	return v.Signer.Name
 }
@@ -188,13 +188,16 @@ func (v *verdict) fields() report.Fields {
 		add("found", total)
 	}
 	if v.Signer != nil {
-		name := v.Signer.Name + ", as you labelled the key"
+		name, clock := ", as you labelled the key", ", by the signer's own clock"
 		if v.Signer.Claimed {
-			name = v.Signer.Name + ", as the seal claims"
+			name = ", as the seal claims"
 		}
-		add("signer", name)
+		if v.Verdict == string(seal.Untrusted) || v.Verdict == string(seal.Malformed) {
+			clock = ", as the seal claims"
+		}
+		add("signer", v.Signer.Name+name)
 		add("key", v.Signer.Key)
-		add("signed", strings.NewReplacer("T", " ", "Z", " UTC").Replace(v.SignedAt)+", by the signer's own clock")
+		add("signed", strings.NewReplacer("T", " ", "Z", " UTC").Replace(v.SignedAt)+clock)
 	}
 	add("log", amount(v.Records, v.Gaps, v.Bytes))
 	if p := period(v.FirstUS, v.LastUS); p != "" {

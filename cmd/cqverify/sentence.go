@@ -194,11 +194,16 @@ func (f *finding) took() string {
 	return " (" + duration(*f.UntilUS-*f.TimeUS) + ")"
 }
 
+// source says where an inserted run stands in another log.
 func (f *finding) source() string {
 	if f.From == nil {
 		return ""
 	}
-	return fmt.Sprintf(", from %s record %s on (%s)", f.From.Log, cli.Thousands(f.From.Index), f.From.Seal)
+	verb := "it is"
+	if f.CountNow != 1 {
+		verb = "they are"
+	}
+	return fmt.Sprintf("; %s %s %s of %s, by its seal %s", verb, plural("record", f.CountNow), span(f.From.Index, f.CountNow), f.From.Log, f.From.Seal)
 }
 
 // duration formats microseconds for a person: "0.4 s", "3.2 s", "12m30s".
