@@ -236,7 +236,9 @@ func (d *Detector) counted(src *source, f tlog.Frame, at Place, earlier *entry, 
 		cmd = d.content(src, f, at, earlier)
 	}
 	for _, done := range c.put(how, i, f, at, cmd) {
-		d.command(src, *done)
+		if len(src.commands) < MaxFindings {
+			src.commands = append(src.commands, *done)
+		}
 	}
 	return false
 }

@@ -78,18 +78,26 @@ func (d *Detector) secret(s *source, at Place) {
 	d.secrets.Last = at
 }
 
-// command reports a replayed command that no run holds.
+// command reports a repeated command that its sender's counter stepped over.
 func (d *Detector) command(s *source, c commandInfo) {
-	f := d.of(s, ReplayedCommand, High, c.at, c.at, 1, c.message,
-		"a command repeated byte for byte, whose number its sender used again for another frame")
+	f := d.of(s, ReplayedCommand, High, c.at, c.at, 1, c.message, "a command repeated byte for byte, "+steppedOver)
 	original := c.original
 	f.Original = &original
 	if !c.exact {
 		f.Severity = Medium
-		f.Detail = "a command repeated with a number out of its sender's order, which went on as if it had not been sent"
+		f.Detail = "a command repeated under a number " + steppedOver
+	}
+	if s.counters.several() {
+		f.Severity--
+		f.Detail += severalCounters
 	}
 	d.report(f)
 }
+
+const (
+	steppedOver     = "out of its sender's order, which went on as if it had not been sent"
+	severalCounters = "; but this source has several counters anyway"
+)
 
 // stretches reports the repeats of a source.
 func (d *Detector) stretches(s *source, flooded bool) {
@@ -105,7 +113,10 @@ func (d *Detector) stretches(s *source, flooded bool) {
 			if flooded {
 				continue // a flood of equal frames repeats itself
 			}
-			if s.counters.several() || d.clock.steps.count >= logMany {
+			switch {
+			case s.counters.several():
+				severity = Low
+			case d.clock.steps.count >= logMany:
 				severity = Medium
 			}
 		}
@@ -122,7 +133,13 @@ func (d *Detector) stretches(s *source, flooded bool) {
 		if n := int64(len(r.commands)) + r.moreCmds; n > 0 {
 			f.Detail += fmt.Sprintf("; %d of them change the vehicle's state", n)
 		}
+		if severity == Low {
+			f.Detail += severalCounters
+		}
 		d.report(f)
+	}
+	for _, c := range s.commands {
+		d.command(s, c)
 	}
 }
 
@@ -159,14 +176,14 @@ func (d *Detector) commandsOf(s *source, r *run, doubled bool) {
 		f := d.of(s, ReplayedCommand, High, c.at, c.at, 1, c.message, "")
 		original := c.original
 		f.Original = &original
-		f.Detail = "a command repeated byte for byte, out of its sender's order, which went on as if it had not been sent"
+		f.Detail = "a command repeated byte for byte, " + steppedOver
 		switch {
 		case d.timed && lag >= 0 && lag < doubleCommand:
 			f.Severity = Low
 			f.Detail = fmt.Sprintf("a command that came once more within %s, as a link does that delivers twice", span(lag))
 		case doubled || s.counters.several():
 			f.Severity = Medium
-			f.Detail += "; but this source has several counters"
+			f.Detail += severalCounters
 		}
 		d.report(f)
 	}

@@ -13,6 +13,7 @@ type source struct {
 	copies      copies
 	boot        bootClock
 	rates       map[uint32]*rate
+	commands    []commandInfo    // stepped over by the counter
 	contents    map[uint64]Place // of state-changing frames, by what they say
 
 	versions  [3]int64
