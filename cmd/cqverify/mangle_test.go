@@ -23,6 +23,7 @@ const mangleUsage = `usage: mangle drop A-B IN OUT              leave records ou
        mangle move A-B C IN OUT            move them in front of record C
        mangle insert C FROM A-B IN OUT     records of another log in front of record C; "end" for C
        mangle replace OLD NEW IN OUT       replace a text of a seal, once
+       mangle cutnotes N IN OUT            keep the first N notes of a seal; all but the first for -1
        mangle make KIND N SEED OUT         a log of N records:
                                            flight, local-time, signing-key, raw, little-endian
        mangle text TEXT OUT                a log with a STATUSTEXT, in Go's notation
@@ -52,6 +53,8 @@ func mangleLog(args []string) error {
 		log, err = makeText(rest[0], statusText)
 	case op == "param" && len(rest) == 1:
 		log, err = makeText(rest[0], paramValue)
+	case op == "cutnotes" && len(rest) == 2:
+		return cutNotes(rest[0], rest[1], out)
 	case op == "replace" && len(rest) == 3:
 		return replace(rest[0], rest[1], rest[2], out)
 	case len(rest) < 2:
@@ -65,6 +68,24 @@ func mangleLog(args []string) error {
 		return err
 	}
 	return os.WriteFile(out, slices.Concat(log...), 0o644)
+}
+
+// cutNotes keeps the first n notes of a seal, or all but the first.
+func cutNotes(n, in, out string) error {
+	data, err := os.ReadFile(in)
+	if err != nil {
+		return err
+	}
+	const between = "\n\ncqkit/"
+	notes := strings.Split(string(data), between)
+	if n == "-1" {
+		return os.WriteFile(out, []byte("cqkit/"+strings.Join(notes[1:], between)), 0o644)
+	}
+	keep, err := strconv.Atoi(n)
+	if err != nil || keep >= len(notes) {
+		return fmt.Errorf("%s has %d notes", in, len(notes))
+	}
+	return os.WriteFile(out, []byte(strings.Join(notes[:keep], between)+"\n"), 0o644)
 }
 
 func replace(before, after, in, out string) error {
@@ -199,7 +220,7 @@ func makeLog(kind, count, seed string) ([][]byte, error) {
 			id, payload = mav.IDHeartbeat, []byte{0, 0, 0, 0, 2, 3, 81, 4, 3}
 		case i%20 == 1:
 			id, payload = mav.IDSystemTime, slices.Concat(little(uint64(at), 8), little(uint64(i*50+1), 4))
-		case kind == "signing-key" && i == n/2:
+		case kind == "signing-key" && i == n/2+7:
 			id, payload = mav.IDSetupSigning, slices.Concat(little(1, 8), []byte{1, 1}, []byte(strings.Repeat("secret!!", 4)))
 		default:
 			copy(payload, little(uint64(i*50), 4))

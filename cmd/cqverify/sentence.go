@@ -39,7 +39,7 @@ func (f *finding) sentence(v *verdict) string {
 	if f.Segment == "gap" {
 		return text
 	}
-	if f.Message != "" {
+	if f.namesMessage() {
 		first := ""
 		if f.CountNow > 1 {
 			first = "first: "
@@ -51,6 +51,10 @@ func (f *finding) sentence(v *verdict) string {
 	}
 	return text
 }
+
+// namesMessage reports whether the first message of the run says something about it:
+// not where the damage is somewhere in it.
+func (f *finding) namesMessage() bool { return f.Message != "" && !f.Within }
 
 func (f *finding) event(v *verdict) string {
 	sealed, now := f.things(f.Count, f.Leaves), f.things(f.CountNow, f.LeavesNow)
@@ -103,7 +107,7 @@ func (v *verdict) footnote() string {
 		if strings.HasPrefix(f.where(), "now ") {
 			now = ` or, with "now", those of the log as it is`
 		}
-		if f.Message != "" {
+		if f.namesMessage() {
 			from = " Senders are system/component."
 		}
 	}
