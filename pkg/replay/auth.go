@@ -83,7 +83,7 @@ func (d *Detector) finishSigning() {
 	d.unsigned()
 	d.damage()
 	if n := d.signing.late; n > 0 {
-		d.report(Finding{Kind: SignedReplay, Severity: Low, Count: n,
+		d.report(Finding{Kind: SignedReplay, Severity: Low, First: d.signing.lateFirst, Last: d.signing.lateLast, Count: n,
 			Detail: fmt.Sprintf("%s a little older than the one before, as a network does that reorders; a receiver refuses them", frames(n))})
 	}
 }
@@ -124,10 +124,10 @@ func (d *Detector) damage() {
 		return
 	}
 	f := Finding{Kind: ForgedSignature, Severity: High, First: h.first, Last: h.last, Count: h.count,
-		Detail: fmt.Sprintf("%d bytes that are no record, at %d places of a log whose frames are signed", h.bytes, h.count)}
+		Detail: fmt.Sprintf("%s that are no record, at %s of a log whose frames are signed", count(h.bytes, "byte"), count(h.count, "place"))}
 	if h.count == 1 && h.tail {
 		f.Severity = Medium
-		f.Detail = fmt.Sprintf("%d bytes at the end are no record, in a log whose frames are signed", h.bytes)
+		f.Detail = fmt.Sprintf("%s at the end that are no record, in a log whose frames are signed", count(h.bytes, "byte"))
 	}
 	d.report(f)
 }

@@ -62,8 +62,7 @@ type counters struct {
 	newcomer     bool // one came later than the source itself
 	newcomerAt   Place
 	entered      bool  // one came since begun
-	begun        Place // first frame behind a long silence
-	begunAt      int64 // ordinal of that
+	begun        Place // the source's first frame
 	foreignCount int64
 	foreignKinds map[uint32]int64
 	foreignLast  Place
@@ -113,11 +112,7 @@ func (c *counters) put(how fit, i int, f tlog.Frame, at Place, cmd *commandInfo)
 		c.usedAt = new([256]int64)
 	}
 	if how != fits && c.used > 0 {
-		for j := range c.used {
-			if j != c.live && c.ord-c.all[j].at <= overWindow {
-				c.lambda += 1.0 / 256
-			}
-		}
+		c.chance(seq)
 	}
 	switch how {
 	case late:
@@ -152,6 +147,25 @@ func (c *counters) put(how fit, i int, f tlog.Frame, at Place, cmd *commandInfo)
 	c.live = i
 	c.ord++
 	return done
+}
+
+// chance adds to lambda how probable it was for a frame that did not fit to resume a
+// counter by accident: behind a loss only numbers a little ahead can be hit, else any.
+func (c *counters) chance(seq uint8) {
+	live := c.all[c.live].next
+	ahead := seq - live
+	for j := range c.used {
+		k := &c.all[j]
+		if j == c.live || c.ord-k.at > overWindow {
+			continue
+		}
+		switch d := k.next - live; {
+		case ahead > lossWindow:
+			c.lambda += 1.0 / 256
+		case d >= 1 && d <= lossWindow:
+			c.lambda += 1.0 / lossWindow
+		}
+	}
 }
 
 // jump begins a counter, in the place of the one unused for longest.
@@ -242,19 +256,24 @@ func (c *counters) enter(at Place, ord int64) {
 	if !c.hasForeign || at.Index < c.firstForeign.Index {
 		c.hasForeign, c.firstForeign = true, at
 	}
-	if at.Index < c.begun.Index || c.entered {
-		return // the first one since the source began tells how it is built
+	if c.entered {
+		return // the first one tells how the source is built
 	}
 	c.entered = true
-	frames := ord - c.begunAt
-	settled := frames >= establishedFrames && at.Time-c.begun.Time >= establishedTime || at.Time == 0 && frames >= establishedRaw
+	settled := ord >= establishedFrames && at.Time-c.begun.Time >= establishedTime || at.Time == 0 && ord >= establishedRaw
 	if settled && !c.newcomer {
 		c.newcomer, c.newcomerAt = true, at
 	}
 }
 
-// begin notes that the source is new, or new again after a long silence.
-func (c *counters) begin(at Place) { c.begun, c.begunAt, c.entered = at, c.ord, false }
+// reset forgets all; the source begins at the place.
+func (c *counters) reset(at Place) {
+	used := c.usedAt
+	if used != nil {
+		clear(used[:])
+	}
+	*c = counters{begun: at, usedAt: used}
+}
 
 func (c *counters) countForeign(message uint32, version uint8, at Place, n int64) {
 	if c.foreignKinds == nil {

@@ -155,7 +155,7 @@ func (d *Detector) unknown(src *source, f tlog.Frame, at Place) {
 func (d *Detector) frame(src *source, f tlog.Frame, at Place, signed, genuine bool) {
 	id, payload := f.ID(), f.Payload()
 	if src.frames == 0 || d.timed && at.Time-src.last.Time > silence {
-		src.counters.begin(at)
+		d.begin(src, at)
 	}
 	src.frames++
 	src.versions[f.Version()]++
@@ -203,6 +203,17 @@ func (d *Detector) frame(src *source, f tlog.Frame, at Place, signed, genuine bo
 			}
 		}
 	}
+}
+
+// begin starts a source anew: its first frame, or the first one behind a long silence.
+// What was found about its counters until then is reported, since they may be others
+// now.
+func (d *Detector) begin(src *source, at Place) {
+	if src.frames > 0 {
+		d.finishCounters(src)
+	}
+	src.counters.reset(at)
+	src.copies, src.commands = copies{}, nil
 }
 
 // dayKnown is 2010 in µs: earlier, a vehicle does not know the time of day.
@@ -264,8 +275,8 @@ func (d *Detector) aside(src *source, f tlog.Frame, at Place, earlier *entry, ho
 		if fresh {
 			return false // it repeats itself honestly
 		}
-		if !clocked && how == jumps && ahead >= 1 && ahead <= lossWindow {
-			return false // it does so behind a loss
+		if !clocked && (how == twice && !stateful || how == jumps && ahead >= 1 && ahead <= lossWindow) {
+			return false // it does so behind a loss, or behind a frame that took its number
 		}
 	}
 	if r == nil {

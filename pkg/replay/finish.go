@@ -17,10 +17,8 @@ func (d *Detector) Finish() *Result {
 	}
 	d.finishSigning()
 	for _, s := range d.order {
-		s.copies.finish()
 		flooded := d.floods(s)
-		d.transmitters(s)
-		d.stretches(s, flooded)
+		d.finishCounters(s)
 		d.stranger(s, flooded)
 		d.bootClocks(s)
 		d.losses(s)
@@ -42,6 +40,19 @@ func (d *Detector) Finish() *Result {
 		d.res.Prints = d.prints.finish(&d.res)
 	}
 	return &d.res
+}
+
+// finishCounters reports what the counters of a source tell.
+func (d *Detector) finishCounters(s *source) {
+	flooded := false
+	for _, r := range s.rates {
+		flooded = flooded || r.flood.frames > 0
+	}
+	s.copies.finish()
+	s.several = s.several || s.counters.several()
+	s.repeats = s.repeats || len(s.copies.done) > 0
+	d.transmitters(s)
+	d.stretches(s, flooded)
 }
 
 // report adds a finding.
@@ -150,7 +161,7 @@ func (d *Detector) doubles(s *source, flooded bool) bool {
 	if r.count == 0 {
 		return false
 	}
-	always := 5*(r.last.Time-r.first.Time) >= 4*(s.last.Time-s.first.Time)
+	always := 5*(r.last.Time-r.first.Time) >= 4*(s.last.Time-s.counters.begun.Time)
 	if r.count < resumedLeast || flooded {
 		return always
 	}
@@ -307,11 +318,10 @@ func (d *Detector) stranger(s *source, flooded bool) {
 
 func (d *Detector) bootClocks(s *source) {
 	b := &s.boot
-	several := s.counters.several()
 	if b.returned.count > 0 {
 		f := d.of(s, Clock, High, b.returned.first, b.returned.last, b.returned.count, b.returned.message,
 			fmt.Sprintf("frames of another boot time, %s away, between frames of this one (%s)", span(b.returned.most), times(b.returned.count)))
-		if several {
+		if s.several {
 			f.Severity = Medium
 			f.Detail += "; see second_transmitter"
 		}
@@ -348,7 +358,7 @@ func (d *Detector) logClocks() {
 		if l.steps.count >= logMany {
 			f.Detail += "; several programs may have written this file at once"
 			if d.holes.count > 0 {
-				f.Detail += fmt.Sprintf(", which would also explain its %d torn places", d.holes.count)
+				f.Detail += fmt.Sprintf(", which would also explain its %s", count(d.holes.count, "torn place"))
 			}
 		}
 		d.report(f)
@@ -361,8 +371,8 @@ func (d *Detector) losses(s *source) {
 		return
 	}
 	f := d.of(s, Loss, Low, l.first, l.last, l.lost, l.firstKind,
-		fmt.Sprintf("%s missing at %d places of the sequence", frames(l.lost), l.gaps))
-	if s.counters.several() || len(s.copies.done) > 0 {
+		fmt.Sprintf("%s missing at %s of the sequence", frames(l.lost), count(l.gaps, "place")))
+	if s.several || s.repeats {
 		f.Detail += "; the source has several counters or repeats, so the number means little"
 	}
 	d.report(f)
@@ -370,7 +380,7 @@ func (d *Detector) losses(s *source) {
 
 // noises reports frames of unknown messages from sources that say nothing else.
 func (d *Detector) noises() {
-	n, sources := int64(0), 0
+	n, sources := int64(0), int64(0)
 	for src, count := range d.noiseFrom {
 		if s := d.sources[int(src.System)<<8|int(src.Component)]; s.frames == 0 {
 			n += count
@@ -381,14 +391,16 @@ func (d *Detector) noises() {
 		return
 	}
 	d.report(Finding{Kind: Loss, Severity: Low, First: d.noise.First, Last: d.noise.Last, Count: n,
-		Detail: fmt.Sprintf("%s of unknown messages from %d sources that say nothing else: noise on the link that was recorded", frames(n), sources)})
+		Detail: fmt.Sprintf("%s of unknown messages from %s that say nothing else: noise on the link that was recorded", frames(n), count(sources, "source"))})
 }
 
-func frames(n int64) string {
+func frames(n int64) string { return count(n, "frame") }
+
+func count(n int64, what string) string {
 	if n == 1 {
-		return "1 frame"
+		return "1 " + what
 	}
-	return fmt.Sprintf("%d frames", n)
+	return fmt.Sprintf("%d %ss", n, what)
 }
 
 func times(n int64) string {

@@ -6,7 +6,7 @@ import (
 )
 
 // Index compares logs by their prints. It takes about 40 bytes a print, of which
-// there is one for each four frames that carry a clock: 5 bytes a record or so. Of
+// there is one for each two frames that carry a clock: 7 bytes a record or so. Of
 // prints that stand in several logs it keeps the first. The zero Index is empty. It
 // is not safe for concurrent use.
 type Index struct {
@@ -97,7 +97,7 @@ func (x *Index) find(hash uint64) *indexedPrint {
 
 // The numbers by which copies are judged; docs/replay.md gives the reasons.
 const (
-	copiedLeast = 4          // prints in a run
+	copiedLeast = 3          // prints in a run
 	copiedReach = 64         // prints between two of a run, here and there
 	copiedWhole = 0.99       // of a log's prints are the whole log
 	sameTime    = 10_000_000 // µs
@@ -114,14 +114,15 @@ type copiedRun struct {
 }
 
 // Compare returns findings of the kind Copied: what of the log with these prints
-// stands in logs of the index. Their Source says nothing.
-func (x *Index) Compare(p *Prints) []Finding {
+// stands in logs of the index, but for one of the same name. Their Source says
+// nothing.
+func (x *Index) Compare(name string, p *Prints) []Finding {
 	var runs []copiedRun
 	var now *copiedRun
 	total := make(map[uint32]int64)
 	for _, q := range p.List {
 		e := x.find(q.Hash)
-		if e == nil {
+		if e == nil || x.logs[e.log].name == name {
 			if now != nil {
 				now.missed++
 			}

@@ -162,7 +162,10 @@ type attack struct {
 
 // workshop is what an attack is made of.
 type workshop struct {
-	recs  []rec
+	whole []rec // the log, of which the attack changes one session:
+	recs  []rec // whole[lo:hi]
+	lo    int
+	hi    int
 	other []rec // of another log
 	rng   *rand.Rand
 	gcs   Source // the ground station; has none: 0/0
@@ -170,7 +173,9 @@ type workshop struct {
 }
 
 func newWorkshop(recs, other []rec, seed uint64) *workshop {
-	w := &workshop{recs: recs, other: other, rng: rand.New(rand.NewPCG(seed, 17))}
+	w := &workshop{whole: recs, other: other, rng: rand.New(rand.NewPCG(seed, 17))}
+	w.session()
+	recs = w.recs
 	count := make(map[Source]int)
 	static := make(map[Source]int)
 	last := make(map[Source]uint8)
@@ -195,6 +200,24 @@ func newWorkshop(recs, other []rec, seed uint64) *workshop {
 		}
 	}
 	return w
+}
+
+// session picks a stretch of the log without a pause of more than a minute and
+// without steps back: the whole log, unless it is several joined ones.
+func (w *workshop) session() {
+	var ends []int
+	from := 0
+	for i := 1; i <= len(w.whole); i++ {
+		if i == len(w.whole) || w.whole[i].time-w.whole[i-1].time > 60_000_000 || w.whole[i].time < w.whole[i-1].time {
+			if i-from > 2000 {
+				ends = append(ends, from, i)
+			}
+			from = i
+		}
+	}
+	k := 2 * w.rng.IntN(len(ends)/2)
+	w.lo, w.hi = ends[k], ends[k+1]
+	w.recs = slices.Clone(w.whole[w.lo:w.hi])
 }
 
 func firstOf(recs []rec, s Source) tlog.Frame {
@@ -224,10 +247,6 @@ func (w *workshop) at(recs []rec, time int64) int {
 // moment returns a random time of the log with room in µs before and behind it.
 func (w *workshop) moment(before, behind int64) (int64, bool) {
 	first, last := w.recs[0].time, w.recs[len(w.recs)-1].time
-	if last-first > 1e15 { // several logs joined: within one record's reach
-		i := w.rng.IntN(len(w.recs))
-		return w.recs[i].time, true
-	}
 	span := last - first - before - behind
 	if span <= 0 {
 		return 0, false
@@ -248,7 +267,7 @@ func (w *workshop) plant(recs []rec, s Source, i int, payload []byte, mark bool)
 	cmd := rec{time: like.time, frame: makeFrame(like.frame, mav.IDCommandLong, like.frame.Sequence()+1, payload), mark: mark}
 	out := slices.Concat(recs[:i], []rec{cmd}, recs[i:])
 	for j := i + 1; j < len(out); j++ {
-		if w.from(out[j], s) && out[j].time-like.time < 1e13 {
+		if w.from(out[j], s) {
 			out[j].frame = withSequence(out[j].frame, out[j].frame.Sequence()+1)
 		}
 	}
@@ -411,6 +430,10 @@ func spoof(pick func(*workshop) Source, ids []uint32, every int64) func(*worksho
 		if like == nil {
 			return nil
 		}
+		if like.Signed() { // who spoofs has no key
+			like = tlog.Frame(bytes.Clone(like[:len(like)-tlog.SignatureSize]))
+			like[2] = 0
+		}
 		seq := uint8(w.rng.Uint32())
 		out := slices.Clone(w.recs)
 		for t := time; t < time+span; t += every {
@@ -436,6 +459,23 @@ func spoof(pick func(*workshop) Source, ids []uint32, every int64) func(*worksho
 func theCraft(w *workshop) Source   { return w.craft }
 func theStation(w *workshop) Source { return w.gcs }
 
+// part returns some records of the other log, of which at least 20 have a clock.
+func (w *workshop) part() []rec {
+	for {
+		from := w.rng.IntN(len(w.other) - 1000)
+		part := slices.Clone(w.other[from : from+500+w.rng.IntN(500)])
+		clocks := 0
+		for _, r := range part {
+			if mav.ClockOf(r.frame.ID(), r.frame.Payload()).Kind != mav.NoClock {
+				clocks++
+			}
+		}
+		if clocks >= 20 {
+			return part
+		}
+	}
+}
+
 // splice pastes records of another log; retimed, or with their own times.
 func splice(retimed bool) func(*workshop) []rec {
 	return func(w *workshop) []rec {
@@ -446,8 +486,7 @@ func splice(retimed bool) func(*workshop) []rec {
 		if !ok {
 			return nil
 		}
-		from := w.rng.IntN(len(w.other) - 1000)
-		part := slices.Clone(w.other[from : from+500+w.rng.IntN(500)])
+		part := w.part()
 		i := w.at(w.recs, time)
 		shift := int64(0)
 		if retimed {
@@ -534,7 +573,7 @@ func (a *attack) try(w *workshop, x *Index) (found, ok bool, why string) {
 	if recs == nil {
 		return false, false, ""
 	}
-	log, marks := write(recs)
+	log, marks := write(slices.Concat(w.whole[:w.lo], recs, w.whole[w.hi:]))
 	opts := Options{Prints: x != nil}
 	if a.key {
 		opts.Key = &testKey
@@ -545,7 +584,7 @@ func (a *attack) try(w *workshop, x *Index) (found, ok bool, why string) {
 	}
 	findings := r.Findings
 	if x != nil {
-		findings = append(findings, x.Compare(r.Prints)...)
+		findings = append(findings, x.Compare("", r.Prints)...)
 	}
 	first, last := marks[0], marks[len(marks)-1]
 	for i := range findings {

@@ -23,7 +23,7 @@ type Prints struct {
 
 // printEvery is how many frames stand for one print: those whose hash is divisible
 // by it, wherever they are.
-const printEvery = 4
+const printEvery = 2
 
 type printer struct{ list []Print }
 

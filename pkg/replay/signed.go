@@ -26,6 +26,8 @@ type signing struct {
 	streams map[stream]*streamState
 	newest  uint64 // accepted from anyone
 	late    int64
+
+	lateFirst, lateLast Place
 }
 
 // verdict on a signed frame.
@@ -58,6 +60,10 @@ func (s *signing) judge(id stream, stamp uint64, at Place, seen, genuine bool) (
 	}
 	if stamp <= state.last {
 		if !seen && state.last-stamp <= signedReorder && stamp != state.last {
+			if s.late == 0 {
+				s.lateFirst = at
+			}
+			s.lateLast = at
 			s.late++
 			return reordered, Place{}
 		}

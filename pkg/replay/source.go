@@ -9,8 +9,10 @@ type source struct {
 	Source
 	frames      int64 // with a sound checksum
 	first, last Place
-	counters    counters
+	counters    counters // since its last long silence, as are
 	copies      copies
+	several     bool // it had several counters at some time,
+	repeats     bool // ...or repeats
 	boot        bootClock
 	rates       map[uint32]*rate
 	commands    []commandInfo    // stepped over by the counter
