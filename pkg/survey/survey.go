@@ -1,6 +1,7 @@
 // Package survey says what is in a flight log: how many records of which messages
 // from whom, what is no record, what was lost on the way, and what a reader should be
-// warned of. It needs no key and judges nothing.
+// warned of. [Of] says it of the whole log, [Trace] also along its course, for pictures.
+// It needs no key and judges nothing.
 package survey
 
 import (
@@ -51,6 +52,11 @@ type Survey struct {
 // [tlog.HeadSize] bytes, or all of them; they are read from r as well. It reads once,
 // in constant memory but for the number of sources and messages.
 func Of(r io.Reader, head []byte, seeds *tlog.Seeds) (*Survey, error) {
+	return walk(r, head, seeds, nil)
+}
+
+// walk surveys a log and lets a tracer, if there is one, follow.
+func walk(r io.Reader, head []byte, seeds *tlog.Seeds, trace *tracer) (*Survey, error) {
 	look := tlog.Detect(head, seeds)
 	c := counter{
 		s: Survey{
@@ -70,7 +76,15 @@ func Of(r io.Reader, head []byte, seeds *tlog.Seeds) (*Survey, error) {
 		if err != nil {
 			return nil, err
 		}
+		lost := c.s.SequenceLost
 		c.add(seg)
+		switch {
+		case trace == nil:
+		case seg.Kind == tlog.Gap:
+			trace.gap(seg)
+		default:
+			trace.record(seg, c.s.SequenceLost-lost)
+		}
 	}
 	c.finish(head)
 	return &c.s, nil
