@@ -11,6 +11,7 @@ type Cell struct {
 	plain  string // for programs: digits without separators; text as in shown
 	number bool
 	tone   Tone
+	spark  []float64
 }
 
 // Tone is how a value is meant. It becomes a colour where there are colours and
@@ -58,6 +59,10 @@ func Float(x float64, digits int) Cell {
 func Number(shown, plain string) Cell {
 	return Cell{shown: Clean(shown), plain: Clean(plain), number: isNumber(plain)}
 }
+
+// Spark returns a cell with a small picture of a series of values from 0 up. There is
+// nothing in it but in HTML. It keeps values.
+func Spark(values []float64) Cell { return Cell{spark: values} }
 
 // As returns the cell with a tone.
 func (c Cell) As(t Tone) Cell {

@@ -1,9 +1,10 @@
-// Package report turns values into pages: text with tables for people, Markdown
-// for pull requests, CSV, JSON and JUnit for programs.
+// Package report turns values into pages: text with tables and HTML for people,
+// Markdown for pull requests, CSV, JSON and JUnit for programs.
 //
-// A [Page] is a title and parts in order: a [Heading], a [Paragraph], a list of
-// [Fields] or a [Grid] of rows and columns. Page.WriteText and Page.WriteMarkdown
-// print all of it; Grid.WriteCSV prints one grid. WriteJSON prints the documented
+// A [Page] is a title and parts in order: a [Heading], a [Paragraph], a [Notice], a
+// list of [Fields], a [Grid] of rows and columns or a [Chart]. Page.WriteText,
+// Page.WriteMarkdown and Page.WriteHTML print all of it, charts in HTML only;
+// Grid.WriteCSV prints one grid. WriteJSON prints the documented
 // object of a command, whatever the page looks like, and WriteJUnit a suite of
 // cases for those who read test results.
 //
@@ -29,6 +30,7 @@ const (
 	CSV      Format = "csv"
 	JSON     Format = "json"
 	JUnit    Format = "junit"
+	HTML     Format = "html"
 )
 
 // Style is how text may look on what it is written to. The zero Style is 80

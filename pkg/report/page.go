@@ -18,10 +18,12 @@ type Page struct {
 	Parts []Part
 }
 
-// Part is a [Heading], a [Paragraph], [Fields], a [List] or a [*Grid].
+// Part is a [Heading], a [Paragraph], a [Notice], [Fields], a [List], a [*Grid] or a
+// [*Chart].
 type Part interface {
 	text(w io.Writer, style Style) error
 	markdown(w io.Writer) error
+	html(w io.Writer) error
 }
 
 // Heading is a title within the page.
@@ -51,6 +53,9 @@ type Grid struct {
 	// give the same rows each time. See [RowsOf].
 	Rows  iter.Seq[[]Cell]
 	Empty string
+	// Anchor, if set, begins the name of each row, to which a [Stretch] can lead: "f"
+	// names the rows f0, f1 and so on. It is one the program gives, once a page.
+	Anchor string
 }
 
 // Column is a column of a Grid.
