@@ -22,6 +22,7 @@ const mangleUsage = `usage: mangle drop A-B IN OUT              leave records ou
        mangle double A-B IN OUT            write them twice
        mangle move A-B C IN OUT            move them in front of record C
        mangle insert C FROM A-B IN OUT     records of another log in front of record C; "end" for C
+       mangle join FILE... OUT             files one after another
        mangle replace OLD NEW IN OUT       replace a text of a seal, once
        mangle cutnotes N IN OUT            keep the first N notes of a seal; all but the first for -1
        mangle make KIND N SEED OUT         a log of N records:
@@ -48,11 +49,19 @@ func mangleLog(args []string) error {
 	var err error
 	switch {
 	case op == "make" && len(rest) == 3:
-		log, err = makeLog(rest[0], rest[1], rest[2])
+		log, err = makeNumbered(rest[0], rest[1], rest[2])
 	case op == "text" && len(rest) == 1:
 		log, err = makeText(rest[0], statusText)
 	case op == "param" && len(rest) == 1:
 		log, err = makeText(rest[0], paramValue)
+	case op == "join":
+		for _, name := range rest {
+			data, err := os.ReadFile(name)
+			if err != nil {
+				return err
+			}
+			log = append(log, data)
+		}
 	case op == "cutnotes" && len(rest) == 2:
 		return cutNotes(rest[0], rest[1], out)
 	case op == "replace" && len(rest) == 3:
@@ -200,16 +209,8 @@ const begin = 1_780_308_000_000_000
 
 // makeLog makes a log of heartbeats, attitudes and, each second, the time, 20 records
 // a second. What the seed decides is in the attitudes, so that no two are alike.
-func makeLog(kind, count, seed string) ([][]byte, error) {
-	n, err := strconv.Atoi(count)
-	if err != nil {
-		return nil, err
-	}
-	s, err := strconv.ParseUint(seed, 10, 64)
-	if err != nil {
-		return nil, err
-	}
-	r := rand.New(rand.NewPCG(s, 0))
+func makeLog(kind string, n int, seed uint64) ([][]byte, error) {
+	r := rand.New(rand.NewPCG(seed, 0))
 	seeds := mav.Seeds()
 	var log [][]byte
 	for i := range n {
@@ -245,13 +246,25 @@ func makeLog(kind, count, seed string) ([][]byte, error) {
 	return log, nil
 }
 
+func makeNumbered(kind, count, seed string) ([][]byte, error) {
+	n, err := strconv.Atoi(count)
+	if err != nil {
+		return nil, err
+	}
+	s, err := strconv.ParseUint(seed, 10, 64)
+	if err != nil {
+		return nil, err
+	}
+	return makeLog(kind, n, s)
+}
+
 // makeText makes a log with a message that carries text.
 func makeText(quoted string, payload func(text string) (id uint32, payload []byte)) ([][]byte, error) {
 	text, err := strconv.Unquote(`"` + quoted + `"`)
 	if err != nil {
 		return nil, fmt.Errorf("text %s: %w", quoted, err)
 	}
-	log, err := makeLog("flight", "40", "1")
+	log, err := makeLog("flight", 40, 1)
 	if err == nil {
 		id, p := payload(text)
 		log[5] = timed(begin+5*50_000, makeFrame(mav.Seeds(), id, 5, p))

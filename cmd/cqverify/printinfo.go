@@ -52,15 +52,16 @@ func infoEntries(infos []*info) []any {
 func infoPage(infos []*info) *report.Page {
 	p := new(report.Page)
 	for _, n := range infos {
-		if n.err != nil {
-			continue
-		}
 		if p.Title == "" {
 			p.Title = title(n.Log)
 		} else {
 			p.Parts = append(p.Parts, report.Heading(title(n.Log)))
 		}
-		p.Parts = append(p.Parts, n.parts()...)
+		if n.err != nil {
+			p.Parts = append(p.Parts, failed(n.err))
+		} else {
+			p.Parts = append(p.Parts, n.parts()...)
+		}
 	}
 	return p
 }
@@ -115,23 +116,31 @@ func counts(name string, of map[string]uint64) *report.Grid {
 	}
 }
 
+// infoCells is how many cells a log has in CSV, besides its error.
+const infoCells = 18
+
 // infoGrid has a row a log, for programs.
 func infoGrid(infos []*info) *report.Grid {
 	g := &report.Grid{Rows: func(yield func([]report.Cell) bool) {
 		for _, n := range infos {
 			if n.err != nil {
+				row := make([]report.Cell, infoCells)
+				row[0] = report.String(n.Log)
+				if !yield(append(row, report.String(n.err.Error()))) {
+					return
+				}
 				continue
 			}
 			if !yield([]report.Cell{report.String(n.Log), report.String(n.Format), report.Int(n.Bytes), report.Uint(n.Records),
 				report.Uint(n.V1), report.Uint(n.V2), report.Uint(n.Signed), report.Uint(n.CRCOK), report.Uint(n.CRCBad),
 				report.Uint(n.UnknownID), report.Uint(n.Gaps), report.Int(n.GapBytes), report.Uint(n.TimeBackward),
-				optional(n.FirstUS), optional(n.LastUS), report.Uint(n.SequenceGaps), report.Uint(n.SequenceLost), report.Int(len(n.Warnings))}) {
+				optional(n.FirstUS), optional(n.LastUS), report.Uint(n.SequenceGaps), report.Uint(n.SequenceLost), report.Int(len(n.Warnings)), {}}) {
 				return
 			}
 		}
 	}}
 	for _, name := range []string{"log", "format", "bytes", "records", "v1", "v2", "signed", "crc_ok", "crc_bad", "unknown_id",
-		"gaps", "gap_bytes", "time_backward", "first_us", "last_us", "sequence_gaps", "sequence_lost", "warnings"} {
+		"gaps", "gap_bytes", "time_backward", "first_us", "last_us", "sequence_gaps", "sequence_lost", "warnings", "error"} {
 		g.Columns = append(g.Columns, report.Column{Name: name})
 	}
 	return g

@@ -49,16 +49,18 @@ func proofEntries(proofs []*proof) []any {
 func proofPage(proofs []*proof) *report.Page {
 	p := new(report.Page)
 	for _, q := range proofs {
-		if q.err != nil {
-			continue
-		}
-		title := title(q.Proof) + ": " + strings.ToUpper(q.Verdict)
-		if p.Title == "" {
-			p.Title = title
+		word, parts := "ERROR", []report.Part(nil)
+		if q.err == nil {
+			word, parts = strings.ToUpper(q.Verdict), q.parts()
 		} else {
-			p.Parts = append(p.Parts, report.Heading(title))
+			parts = append(parts, failed(q.err))
 		}
-		p.Parts = append(p.Parts, q.parts()...)
+		if p.Title == "" {
+			p.Title = title(q.Proof) + ": " + word
+		} else {
+			p.Parts = append(p.Parts, report.Heading(title(q.Proof)+": "+word))
+		}
+		p.Parts = append(p.Parts, parts...)
 	}
 	return p
 }
@@ -72,19 +74,13 @@ func (q *proof) parts() []report.Part {
 	add := func(name, format string, args ...any) {
 		fields = append(fields, report.Field{Name: name, Value: report.String(fmt.Sprintf(format, args...))})
 	}
-	if s := q.Signer; s != nil {
-		claim := "as you labelled the key"
-		if s.Claimed {
-			claim = "as the seal claims"
-		}
-		add("signer", "%s, %s", s.Name, claim)
-		add("key", "%s", s.Key)
-		add("signed", "%s, by the signer's own clock", strings.NewReplacer("T", " ", "Z", " UTC").Replace(q.SignedAt))
+	if q.Signer != nil {
+		fields = append(fields, q.Signer.fields(q.Verdict, q.SignedAt)...)
 		add("log", "%s, as it was called when it was sealed", q.Log)
 	}
 	if q.Earlier != nil {
-		add("earlier", "%s, %s bytes, signed %s", cli.Count(int64(q.Earlier.Leaves), "segment"), cli.Thousands(q.Earlier.Bytes), q.Earlier.SignedAt)
-		add("later", "%s, %s bytes, signed %s", cli.Count(int64(q.Later.Leaves), "segment"), cli.Thousands(q.Later.Bytes), q.Later.SignedAt)
+		add("earlier", "%s, %s bytes, signed %s", cli.Count(int64(q.Earlier.Leaves), "segment"), cli.Thousands(q.Earlier.Bytes), utc(q.Earlier.SignedAt))
+		add("later", "%s, %s bytes, signed %s", cli.Count(int64(q.Later.Leaves), "segment"), cli.Thousands(q.Later.Bytes), utc(q.Later.SignedAt))
 	}
 	if q.Leaf == nil {
 		return []report.Part{fields}
@@ -117,9 +113,9 @@ func proofGrid(proofs []*proof) *report.Grid {
 	g := &report.Grid{Rows: func(yield func([]report.Cell) bool) {
 		for _, q := range proofs {
 			row := []report.Cell{report.String(q.Proof), report.String(q.Verdict), {}, {}, report.String(q.SignedAt), report.String(q.Log),
-				optional(q.Index), optional(q.TimeUS), report.String(q.Message), {}, {}, report.String(q.Record)}
+				optional(q.Index), optional(q.TimeUS), report.String(q.Message), {}, {}, report.String(q.Record), report.String(q.Reason)}
 			if q.err != nil {
-				row[1] = report.String("error")
+				row[1], row[12] = report.String("error"), report.String(q.err.Error())
 			}
 			if q.Signer != nil {
 				row[2], row[3] = report.String(q.Signer.Name), report.String(q.Signer.Key)
@@ -132,7 +128,7 @@ func proofGrid(proofs []*proof) *report.Grid {
 			}
 		}
 	}}
-	for _, name := range []string{"proof", "verdict", "signer", "key", "signed_at", "log", "index", "time_us", "message", "system", "component", "record"} {
+	for _, name := range []string{"proof", "verdict", "signer", "key", "signed_at", "log", "index", "time_us", "message", "system", "component", "record", "reason"} {
 		g.Columns = append(g.Columns, report.Column{Name: name})
 	}
 	return g

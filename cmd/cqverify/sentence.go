@@ -36,9 +36,6 @@ func (f *finding) where() string {
 // sentence says what happened to a run, for a person.
 func (f *finding) sentence(v *verdict) string {
 	text := f.event(v)
-	if f.Segment == "gap" {
-		return text
-	}
 	if f.namesMessage() {
 		first := ""
 		if f.CountNow > 1 {

@@ -152,8 +152,8 @@ func (j *judge) verify(i int, path string, v *verdict) error {
 	if n := judged.Note; n != nil && path != "-" && n.Name != "-" && n.Name != seal.FileName(filepath.Base(path)) {
 		v.warn("the log was called %q when it was sealed", n.Name)
 	}
-	if judged.Presented == nil || judged.Beyond > 0 && judged.Outcome == seal.Open {
-		return j.count(l, v)
+	if judged.Presented == nil || judged.Beyond > 0 && len(judged.Findings) == 0 {
+		return j.count(l, v) // what is presented, not only what is covered
 	}
 	return nil
 }
@@ -274,8 +274,13 @@ func (v *verdict) exit(cmd *cobra.Command, allowOpen bool) error {
 	switch {
 	case v.err != nil:
 		return cli.Report(cmd, v.err)
-	case v.Verdict == string(seal.Valid), v.Verdict == string(seal.Open) && allowOpen:
+	case v.accepted(allowOpen):
 		return nil
 	}
 	return cli.Rejected(nil)
+}
+
+// accepted reports whether the answer is yes.
+func (v *verdict) accepted(allowOpen bool) bool {
+	return v.Verdict == string(seal.Valid) || v.Verdict == string(seal.Open) && allowOpen
 }
