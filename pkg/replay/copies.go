@@ -146,6 +146,10 @@ func (r *run) stretch() bool {
 	return r.clocked >= clockedLeast || r.resumed > 0 && r.frames >= resumedLeast && 2*r.joined >= r.frames
 }
 
+// proven reports whether the genuine counter went on between the repeats, so that
+// what follows them is one, too, wherever it fits.
+func (r *run) proven() bool { return r.resumed >= 2 && r.frames >= clockedLeast }
+
 // worth reports whether anything is to be said about the run.
 func (r *run) worth() bool {
 	return r.stretch() || r.resumed+r.loosely > 0 && len(r.commands) > 0

@@ -86,20 +86,19 @@ func (c *counters) look(seq, version uint8) (fit, int) {
 			best = i
 		}
 	}
-	back := live.next - seq
-	if back >= 1 && back <= lateWindow && version == live.version {
+	if best >= 0 {
+		return resumes, best
+	}
+	if back := live.next - seq; back >= 1 && back <= lateWindow && version == live.version {
 		used := c.usedAt[seq]
 		switch {
 		case used == 0 || c.ord-used >= reuseAge:
 			return late, c.live
-		case best < 0 && back == 1 && live.at == c.ord-1:
+		case back == 1 && live.at == c.ord-1:
 			return twice, c.live
 		}
 	}
-	switch {
-	case best >= 0:
-		return resumes, best
-	case seq == live.next: // it changed its version
+	if seq == live.next { // it changed its version
 		return fits, c.live
 	}
 	return jumps, -1

@@ -270,7 +270,7 @@ func (d *Detector) aside(src *source, f tlog.Frame, at Place, earlier *entry, ho
 	}
 	r := copies.find(original, at)
 	stale := clock.Kind == mav.Boot && src.boot.known && int64(clock.Value)*1000 < src.boot.newest-staleClock
-	follows := r != nil && r.touched && seq == r.next
+	follows := r != nil && (r.touched && seq == r.next || how != fits && r.proven())
 	if !stale && !follows {
 		if fresh {
 			return false // it repeats itself honestly

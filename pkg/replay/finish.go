@@ -91,6 +91,9 @@ func (d *Detector) secret(s *source, at Place) {
 
 // command reports a repeated command that its sender's counter stepped over.
 func (d *Detector) command(s *source, c commandInfo) {
+	if mav.ClassOf(c.message) == mav.Setpoint && s.counters.several() {
+		return
+	}
 	f := d.of(s, ReplayedCommand, High, c.at, c.at, 1, c.message, "a command repeated byte for byte, "+steppedOver)
 	original := c.original
 	f.Original = &original
@@ -180,7 +183,7 @@ func (d *Detector) doubles(s *source, flooded bool) bool {
 // commandsOf reports the single commands of a run that is too short for a stretch.
 func (d *Detector) commandsOf(s *source, r *run, doubled bool) {
 	for _, c := range r.commands {
-		if r.resumed == 0 && mav.ClassOf(c.message) == mav.Setpoint {
+		if mav.ClassOf(c.message) == mav.Setpoint && (r.resumed == 0 || s.counters.several()) {
 			continue // a stream of equal set-points repeats itself behind a loss
 		}
 		lag := c.at.Time - c.original.Time

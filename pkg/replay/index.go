@@ -98,7 +98,8 @@ func (x *Index) find(hash uint64) *indexedPrint {
 // The numbers by which copies are judged; docs/replay.md gives the reasons.
 const (
 	copiedLeast = 3          // prints in a run
-	copiedReach = 64         // prints between two of a run, here and there
+	copiedReach = 32         // prints of other frames between two of a run
+	copiedDense = 3          // at least one in so many of a run's frames is a copy
 	copiedWhole = 0.99       // of a log's prints are the whole log
 	sameTime    = 10_000_000 // µs
 )
@@ -111,6 +112,7 @@ type copiedRun struct {
 	lastThere   uint32
 	prints      int64
 	missed      int64 // prints since the last that are not there
+	others      int64 // such prints in all, within the run
 }
 
 // Compare returns findings of the kind Copied: what of the log with these prints
@@ -133,6 +135,7 @@ func (x *Index) Compare(name string, p *Prints) []Finding {
 			runs = append(runs, copiedRun{log: e.log, first: q.Place, original: Place{int64(e.index), e.offset, e.time}})
 			now = &runs[len(runs)-1]
 		}
+		now.others += now.missed
 		now.last, now.lastThere, now.missed = q.Place, e.index, 0
 		now.prints++
 	}
@@ -140,7 +143,7 @@ func (x *Index) Compare(name string, p *Prints) []Finding {
 	whole := make(map[uint32]bool)
 	for i := range runs {
 		r := &runs[i]
-		if whole[r.log] || r.prints < copiedLeast {
+		if whole[r.log] || r.prints < copiedLeast || r.prints*copiedDense < r.prints+r.others {
 			continue
 		}
 		other := &x.logs[r.log]

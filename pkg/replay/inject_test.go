@@ -434,6 +434,15 @@ func spoof(pick func(*workshop) Source, ids []uint32, every int64) func(*worksho
 			like = tlog.Frame(bytes.Clone(like[:len(like)-tlog.SignatureSize]))
 			like[2] = 0
 		}
+		live := 0 // two senders are needed to interleave
+		for _, r := range w.recs[w.at(w.recs, time):w.at(w.recs, time+span)] {
+			if w.from(r, s) {
+				live++
+			}
+		}
+		if live < 10 {
+			return nil
+		}
 		seq := uint8(w.rng.Uint32())
 		out := slices.Clone(w.recs)
 		for t := time; t < time+span; t += every {
