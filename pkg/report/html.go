@@ -112,6 +112,11 @@ func (h Heading) html(w io.Writer) error {
 	return err
 }
 
+func (h Subheading) html(w io.Writer) error {
+	_, err := io.WriteString(w, "<h3>"+escapeHTML(string(h))+"</h3>\n")
+	return err
+}
+
 func (p Paragraph) html(w io.Writer) error {
 	_, err := io.WriteString(w, "<p>"+escapeHTML(string(p))+"</p>\n")
 	return err

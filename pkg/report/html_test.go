@@ -23,7 +23,7 @@ func samplePage(s string) *Page {
 	}
 	return &Page{Title: s, Parts: []Part{
 		Notice{Tone: Bad, Title: s, Text: s},
-		Heading(s), Paragraph(s), List{s, "x"},
+		Heading(s), Subheading(s), Paragraph(s), List{s, "x"},
 		Fields{{s, String(s)}, {"", String(s).As(Good)}},
 		&Grid{Columns: []Column{{Name: s, Fit: Wrap}, {Name: "n"}, {Name: "spark"}}, Anchor: "f",
 			Rows: RowsOf([]Cell{String(s).As(Bad), Int(1234), Spark([]float64{1, 2, math.NaN(), 3})}, []Cell{String(s)})},

@@ -29,6 +29,11 @@ func (h Heading) markdown(w io.Writer) error {
 	return err
 }
 
+func (h Subheading) markdown(w io.Writer) error {
+	_, err := io.WriteString(w, "#### "+escapeMarkdown(string(h))+"\n")
+	return err
+}
+
 func (p Paragraph) markdown(w io.Writer) error {
 	_, err := io.WriteString(w, escapeMarkdown(string(p))+"\n")
 	return err

@@ -18,7 +18,7 @@ type Page struct {
 	Parts []Part
 }
 
-// Part is a [Heading], a [Paragraph], a [Notice], [Fields], a [List], a [*Grid] or a
+// Part is a [Heading], a [Subheading], a [Paragraph], a [Notice], [Fields], a [List], a [*Grid] or a
 // [*Chart].
 type Part interface {
 	text(w io.Writer, style Style) error
@@ -28,6 +28,9 @@ type Part interface {
 
 // Heading is a title within the page.
 type Heading string
+
+// Subheading is a title below a Heading.
+type Subheading string
 
 // Paragraph is text, wrapped to the width of the page.
 type Paragraph string
@@ -110,6 +113,8 @@ func (h Heading) text(w io.Writer, style Style) error {
 	}
 	return nil
 }
+
+func (h Subheading) text(w io.Writer, style Style) error { return Heading(h).text(w, style) }
 
 func (p Paragraph) text(w io.Writer, style Style) error {
 	return hang(w, "", wrap(Clean(string(p)), style.width()))

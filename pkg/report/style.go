@@ -18,6 +18,7 @@ body{margin:0;background:var(--page);color:var(--ink);font:16px/1.5 system-ui,-a
 main{max-width:64rem;margin:0 auto;padding:1.5rem 1rem 3rem}
 h1{font-size:1.5rem;line-height:1.25;margin:0 0 1rem;overflow-wrap:anywhere}
 h2{font-size:1.15rem;margin:2.25rem 0 .5rem;padding-bottom:.25rem;border-bottom:1px solid var(--line);overflow-wrap:anywhere}
+h3{font-size:1rem;margin:1.5rem 0 .25rem;overflow-wrap:anywhere}
 p{margin:.5rem 0;overflow-wrap:anywhere}
 ul{margin:.5rem 0;padding-left:1.25rem}
 li{overflow-wrap:anywhere}
@@ -69,7 +70,7 @@ svg .name{fill:var(--ink)}
 @page{margin:15mm}
 @media print{body{font-size:10.5pt}main{max-width:none;padding:0}
 *{-webkit-print-color-adjust:exact;print-color-adjust:exact}
-h2{break-after:avoid}figure,.notice,tr,li{break-inside:avoid}thead{display:table-header-group}
+h2,h3{break-after:avoid}figure,.notice,tr,li{break-inside:avoid}thead{display:table-header-group}
 .table,.wide{overflow:visible}figure svg{min-width:0}td.long{min-width:0}td{white-space:normal}}
 `
 

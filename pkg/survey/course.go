@@ -81,6 +81,7 @@ func (c *course) advance(d int64) {
 // jump begins a leg where the clock first jumped and goes on to time.
 func (c *course) jump(time int64) {
 	if len(c.legs) < maxLegs {
+		c.at++
 		c.legs = append(c.legs, Leg{At: c.at, Offset: c.jumpStart, Time: c.jumpTime})
 	} else {
 		c.crowded = true
@@ -96,8 +97,8 @@ func (c *course) finish() {
 	}
 }
 
-// leg returns the number of the leg that a place on the course belongs to, the later
-// one where two meet, -1 if there is none.
+// leg returns the number of the leg that a place on the course belongs to, -1 if there
+// is none.
 func leg(legs []Leg, at int64) int {
 	return sort.Search(len(legs), func(i int) bool { return legs[i].At > at }) - 1
 }

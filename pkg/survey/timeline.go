@@ -105,7 +105,18 @@ func (t *Timeline) At(offset int64) int64 {
 	if i+1 == len(t.Bins) {
 		return min(int64(i)*width, t.Length)
 	}
-	return int64(i)*width + int64(float64(width)*float64(offset-from)/float64(t.Bins[i+1].Offset-from))
+	return min(int64(i)*width+int64(float64(width)*float64(offset-from)/float64(t.Bins[i+1].Offset-from)), t.Length)
+}
+
+// AtRecord returns where on the course a record lies, as far as bins tell.
+func (t *Timeline) AtRecord(index uint64) int64 {
+	for i, b := range t.Bins {
+		if index < b.Records {
+			return min(int64(i)*t.Width+int64(float64(t.Width)*float64(index)/float64(b.Records)), t.Length)
+		}
+		index -= b.Records
+	}
+	return t.Length
 }
 
 // AtTime returns where on the course a time lies that belongs to a place not before
@@ -136,8 +147,8 @@ func (t *Timeline) AtTime(time, near int64) int64 {
 	return max(0, min(near, t.Length))
 }
 
-// Time returns the time at a place on the course in µs since 1970 UTC, that after the
-// pause where it lies in one; 0 if there are no times.
+// Time returns the time at a place on the course in µs since 1970 UTC; 0 if there are
+// no times.
 func (t *Timeline) Time(at int64) int64 {
 	i := leg(t.Legs, at)
 	if i < 0 {

@@ -96,9 +96,9 @@ func totals(t *testing.T, s *Survey, line *Timeline) {
 		if l.At != at || l.Length < 0 {
 			t.Errorf("leg %d begins at %d, not %d: %+v", i, l.At, at, l)
 		}
-		at += l.Length
+		at += l.Length + 1
 	}
-	if line.Timed && len(line.Legs) > 0 && at != line.Length {
+	if line.Timed && len(line.Legs) > 0 && at != line.Length+1 {
 		t.Errorf("legs have %d in all, of %d", at, line.Length)
 	}
 }
@@ -149,11 +149,15 @@ func TestTraceCourse(t *testing.T) {
 	}
 	s, line := trace(t, log)
 	totals(t, s, line)
+	end := int64(149 * second) // of the first leg: the next is a step behind
+	if line.Time(end) != start+149*second || line.Time(end+1) != start+1_000*second {
+		t.Errorf("the pause is from %d to %d", line.Time(end), line.Time(end+1))
+	}
 	want := []Leg{
 		{0, 149 * second, 0, start},
-		{149 * second, 19 * second, offsets[151], start + 1_000*second},
+		{149*second + 1, 19 * second, offsets[151], start + 1_000*second},
 		// While a jump back is not yet believed the course stands; then it makes up for it.
-		{168 * second, 60*second + 100*second, offsets[171], start - 365*86_400*second},
+		{168*second + 2, 60*second + 100*second, offsets[171], start - 365*86_400*second},
 	}
 	if len(line.Legs) != len(want) {
 		t.Fatalf("legs %+v, want %+v", line.Legs, want)
@@ -170,10 +174,10 @@ func TestTraceCourse(t *testing.T) {
 		{"begin", start, 0, 0},
 		{"within", start + 50*second, 0, 50 * second},
 		{"in the pause", start + 500*second, 0, 149 * second},
-		{"behind the pause", start + 1_010*second, 0, 159 * second},
-		{"set back", start + (10-365*86_400)*second, 0, 178 * second},
+		{"behind the pause", start + 1_010*second, 0, 159*second + 1},
+		{"set back", start + (10-365*86_400)*second, 0, 178*second + 2},
 		{"before all", 1_000_000_000 * second, 0, 0},
-		{"after all", start + 5_000*second, 0, 328 * second},
+		{"after all", start + 5_000*second, 0, 328*second + 2},
 	} {
 		if got := line.AtTime(tt.time, tt.near); got != tt.want {
 			t.Errorf("%s: at %d s, want %d s", tt.name, got/second, tt.want/second)
@@ -181,6 +185,12 @@ func TestTraceCourse(t *testing.T) {
 	}
 	if got := line.At(offsets[50]); got != 50*second {
 		t.Errorf("record 50 is at %d", got)
+	}
+	if got := line.AtRecord(50); got != 50*second {
+		t.Errorf("record 50 is at %d", got)
+	}
+	if got := line.AtRecord(1 << 40); got != line.Length {
+		t.Errorf("a record behind the end is at %d", got)
 	}
 	if got := line.Time(60 * second); got != start+60*second {
 		t.Errorf("60 s into the log it is %d", got)
