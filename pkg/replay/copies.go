@@ -143,7 +143,7 @@ func (c *copies) went(how fit, ahead, seq uint8) {
 
 // stretch reports whether the run is a replayed stretch.
 func (r *run) stretch() bool {
-	return r.clocked >= clockedLeast || r.resumed > 0 && r.frames >= resumedLeast && 2*r.joined >= r.frames
+	return r.clocked >= clockedLeast || (r.resumed > 0 || r.loosely >= 3) && r.frames >= resumedLeast && 2*r.joined >= r.frames
 }
 
 // proven reports whether the genuine counter went on between the repeats, so that
@@ -163,7 +163,7 @@ func (r *run) add(at, original Place, seq uint8, kind int, clock uint64) {
 		r.quickest = lag
 	}
 	r.quickest = min(r.quickest, lag)
-	if r.frames > 0 && seq == r.next {
+	if r.frames > 0 && seq-r.next <= lossWindow {
 		r.joined++
 	}
 	r.last, r.lastOrig, r.next = at, original.Index, seq+1

@@ -32,6 +32,7 @@ type counter struct {
 	foreign bool  // came into an older one
 	at      int64 // ordinal of its last frame among the source's
 	frames  int64
+	resumed int64
 	origin  int64 // ordinal of its first frame, or of the counter it continues behind a loss
 	first   Place
 	last    Place
@@ -82,7 +83,7 @@ func (c *counters) look(seq, version uint8) (fit, int) {
 	best := -1
 	for i := range c.used {
 		k := &c.all[i]
-		if i != c.live && seq == k.next && version == k.version && (best < 0 || k.at > c.all[best].at) {
+		if i != c.live && seq == k.next && version == k.version && c.alive(k) && (best < 0 || k.at > c.all[best].at) {
 			best = i
 		}
 	}
@@ -92,7 +93,7 @@ func (c *counters) look(seq, version uint8) (fit, int) {
 	if back := live.next - seq; back >= 1 && back <= lateWindow && version == live.version {
 		used := c.usedAt[seq]
 		switch {
-		case used == 0 || c.ord-used >= reuseAge:
+		case c.skipped(used, live):
 			return late, c.live
 		case back == 1 && live.at == c.ord-1:
 			return twice, c.live
@@ -102,6 +103,18 @@ func (c *counters) look(seq, version uint8) (fit, int) {
 		return fits, c.live
 	}
 	return jumps, -1
+}
+
+// alive reports whether counter k may still be resumed: it paused for a moment, has
+// been resumed before, or is the only one of its version.
+func (c *counters) alive(k *counter) bool {
+	return c.ord-k.at <= overWindow || k.resumed >= 2 || k.version != c.all[c.live].version
+}
+
+// skipped reports whether a number, last used as usedAt tells, is one that counter k
+// skipped: whether no one used it lately, since k began.
+func (c *counters) skipped(used int64, k *counter) bool {
+	return used == 0 || c.ord-used >= reuseAge || used-1 < k.origin
 }
 
 // put places a frame where look said.
@@ -185,7 +198,7 @@ func (c *counters) jump(seq, version uint8, message uint32, at Place, cmd *comma
 	least := uint8(lossWindow)
 	for j := range c.used {
 		o := &c.all[j]
-		if ahead := seq - o.next; o.frames > 0 && ahead >= 1 && ahead <= least && o.version == version && j != i {
+		if ahead := seq - o.next; o.frames > 0 && ahead <= least && o.version == version && j != i {
 			k.origin, k.foreign, least = o.origin, o.foreign, ahead
 		}
 	}
@@ -201,12 +214,12 @@ func (c *counters) staleness(i int) int64 {
 // single commands it stepped over.
 func (c *counters) resume(i int) (done []*commandInfo) {
 	t := &c.all[i]
+	t.resumed++
 	gap := c.ord - t.at - 1
 	if gap < 1 || gap > overWindow {
 		return nil
 	}
-	used := c.usedAt[t.next]
-	fresh := used == 0 || c.ord-used >= reuseAge
+	fresh := c.skipped(c.usedAt[t.next], t)
 	shaken := false
 	for j := range c.used {
 		k := &c.all[j]
@@ -287,7 +300,9 @@ func (c *counters) countForeign(message uint32, version uint8, at Place, n int64
 }
 
 // several reports whether more than one counter was at work beyond chance.
-func (c *counters) several() bool { return float64(c.over) >= 4+3*c.lambda }
+func (c *counters) several() bool { return c.beyondChance(c.over) }
+
+func (c *counters) beyondChance(over int64) bool { return float64(over) >= 4+3*c.lambda }
 
 // commanding reports whether state-changing messages came with the foreign counter.
 func (c *counters) commanding() bool {

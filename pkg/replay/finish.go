@@ -116,6 +116,7 @@ const (
 // stretches reports the repeats of a source.
 func (d *Detector) stretches(s *source, flooded bool) {
 	doubled := d.doubles(s, flooded)
+	var vague Finding // what repeats under several counters
 	for i := range s.copies.done {
 		r := &s.copies.done[i]
 		if !r.stretch() {
@@ -129,7 +130,14 @@ func (d *Detector) stretches(s *source, flooded bool) {
 			}
 			switch {
 			case s.counters.several():
-				severity = Low
+				if vague.Count == 0 {
+					vague = d.of(s, ReplayedStretch, Low, r.first, r.last, 0, r.message, "")
+					original := r.original
+					vague.Original = &original
+				}
+				vague.Count += r.frames
+				vague.Last = r.last
+				continue
 			case d.clock.steps.count >= logMany:
 				severity = Medium
 			}
@@ -147,10 +155,11 @@ func (d *Detector) stretches(s *source, flooded bool) {
 		if n := int64(len(r.commands)) + r.moreCmds; n > 0 {
 			f.Detail += fmt.Sprintf("; %d of them change the vehicle's state", n)
 		}
-		if severity == Low {
-			f.Detail += severalCounters
-		}
 		d.report(f)
+	}
+	if vague.Count > 0 {
+		vague.Detail = frames(vague.Count) + " that stood before come again" + severalCounters
+		d.report(vague)
 	}
 	for _, c := range s.commands {
 		d.command(s, c)
@@ -206,7 +215,17 @@ func (d *Detector) commandsOf(s *source, r *run, doubled bool) {
 // transmitters reports several counters of one source.
 func (d *Detector) transmitters(s *source) {
 	c := &s.counters
-	if s.Source == radio || !c.several() || 2*s.static >= s.frames {
+	over := c.over
+	if over >= 2 {
+		// Where a station sends much the same all the time, its own frames may pass for
+		// repeats while another one counts beside it.
+		for i := range s.copies.done {
+			if r := &s.copies.done[i]; r.clocked < clockedLeast {
+				over += r.resumed
+			}
+		}
+	}
+	if s.Source == radio || !c.beyondChance(over) || 2*s.static >= s.frames {
 		return
 	}
 	late, first := c.newcomer, c.firstForeign
@@ -220,12 +239,14 @@ func (d *Detector) transmitters(s *source) {
 		}
 	}
 	f := d.of(s, SecondTransmitter, Medium, first, c.foreignLast, c.foreignCount, kind, "")
-	f.Detail = fmt.Sprintf("two sequence counters under one id: one went on %s as if the other's frames had not been sent", times(c.over))
+	f.Detail = fmt.Sprintf("two sequence counters under one id: one went on %s as if the other's frames had not been sent", times(over))
 	versions := s.versions[1] > 0 && s.versions[2] > 0 && (c.versions[1] != c.versions[2])
 	if versions {
 		f.Detail += fmt.Sprintf("; the newcomer speaks MAVLink %d", map[bool]int{true: 1, false: 2}[c.versions[1]])
 	}
 	switch {
+	case d.clock.steps.count >= logMany:
+		f.Detail += "; several programs wrote this file, which may be all"
 	case late && s.vehicle():
 		f.Severity = High
 		f.Detail += "; it came to a vehicle that was there already"

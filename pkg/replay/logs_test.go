@@ -22,8 +22,7 @@ func scanShared(t *testing.T, opts Options, path ...string) *Result {
 var explained = map[string][]Kind{
 	"tlogs/ardusub-qgc-v2-2023.tlog":                {SecondTransmitter}, // a router numbers what it sends for the station
 	"tlogs/big-append-chronological-2012-2021.tlog": {Clock, SecondTransmitter},
-	"tlogs/px4-quad-v2-2025.tlog":                   {SecondTransmitter}, // heard over several links
-	"tlogs/px4flow-v1-2015.tlog":                    {ReplayedStretch},   // ten frames read twice, 60 ms apart
+	"tlogs/px4flow-v1-2015.tlog":                    {ReplayedStretch}, // ten frames read twice, 60 ms apart
 }
 
 func TestUntouched(t *testing.T) {
