@@ -132,3 +132,19 @@ const (
 	closed  = math.MaxUint64     // the TAT of a cell that has been replaced
 	lastTAT = math.MaxUint64 - 1 // debts beyond it are all the same: no time that is told apart pays them
 )
+
+// ceilMulDiv returns ⌈a·b/c⌉, and false if it does not fit in 64 bits.
+func ceilMulDiv(a, b, c uint64) (uint64, bool) {
+	hi, lo := bits.Mul64(a, b)
+	if hi >= c {
+		return 0, false
+	}
+	q, rem := bits.Div64(hi, lo, c)
+	if rem > 0 {
+		if q == math.MaxUint64 {
+			return 0, false
+		}
+		q++
+	}
+	return q, true
+}
