@@ -35,7 +35,7 @@ func (g *Grid) measure() shape {
 		s.rows++
 		for i, cell := range row[:min(len(row), len(g.Columns))] {
 			s.widths[i] = max(s.widths[i], width(cell.shown))
-			if !cell.number && cell.shown != "" {
+			if !cell.number && cell.shown != "" || len(cell.spark) > 0 {
 				s.right[i] = false
 			}
 		}

@@ -59,7 +59,7 @@ svg .name{fill:var(--ink)}
 .break{fill:var(--page);stroke:var(--neutral);stroke-width:1;stroke-dasharray:3 3}
 .neutral{fill:var(--neutral)}.sound{fill:var(--sound)}.wrong{fill:var(--wrong)}.doubtful{fill:var(--doubtful)}.foreign{fill:var(--foreign)}
 .hatched{fill:url(#hatch);stroke:var(--wrong);stroke-width:1}
-.hatch{stroke:var(--wrong);stroke-width:2}
+.gap{fill:var(--page)}.hatch{stroke:var(--wrong);stroke-width:2}
 .a0{fill:var(--s0)}.a1{fill:var(--s1)}.a2{fill:var(--s2)}.a3{fill:var(--s3)}.a4{fill:var(--s4)}.a5{fill:var(--s5)}.a6{fill:var(--s6)}.a7{fill:var(--s7)}
 .l0,.l1,.l2,.l3,.l4,.l5,.l6,.l7{fill:none;stroke-width:1.5;stroke-linejoin:round}
 .l0{stroke:var(--s0)}.l1{stroke:var(--s1)}.l2{stroke:var(--s2)}.l3{stroke:var(--s3)}.l4{stroke:var(--s4)}.l5{stroke:var(--s5)}.l6{stroke:var(--s6)}.l7{stroke:var(--s7)}
@@ -76,5 +76,5 @@ h2,h3{break-after:avoid}figure,.notice,tr,li{break-inside:avoid}thead{display:ta
 
 // patterns are what fills refer to. The picture they are in is of no size and not
 // hidden, because browsers do not take patterns out of hidden ones.
-const patterns = `<svg class="defs" aria-hidden="true" focusable="false"><defs><pattern id="hatch" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><path class="hatch" d="M1 0V6"/></pattern></defs></svg>
+const patterns = `<svg class="defs" aria-hidden="true" focusable="false"><defs><pattern id="hatch" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><path class="gap" d="M0 0H6V6H0Z"/><path class="hatch" d="M1 0V6"/></pattern></defs></svg>
 `
