@@ -91,7 +91,7 @@ Options:
 	f.BoolVarP(&o.recursive, "recursive", "r", false, "look into subfolders, too")
 	o.reports = cli.AddReportFlags(cmd, report.Table, report.Markdown, report.CSV, report.JSON, report.JUnit)
 	cli.SetExit(cmd, 1, "judged, and the answer is no: any verdict but valid")
-	cmd.AddCommand(infoCommand(), proofCommand())
+	cmd.AddCommand(infoCommand(), proofCommand(), replayCommand())
 	return cmd
 }
 

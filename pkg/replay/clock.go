@@ -101,6 +101,7 @@ type logClock struct {
 	last     Place
 	steps    backward
 	returned backward
+	backAt   int64 // record of the last step back beyond the tolerance, plus 1
 	hasLeft  bool
 	left     Place // where the time was before it leapt
 	forward  bool
@@ -115,6 +116,9 @@ func (l *logClock) add(at Place) {
 	step := at.Time - l.last.Time
 	leap := step < -logExcursion || step > logExcursion
 	since := at.Time - l.left.Time
+	if step < -logTolerance {
+		l.backAt = at.Index + 1
+	}
 	switch {
 	case leap && l.hasLeft && (step < 0) == l.forward && since >= 0 && since < firstMinute:
 		l.returned.add(l.entered, l.left, 0, max(step, -step))

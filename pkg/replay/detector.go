@@ -262,7 +262,8 @@ func (d *Detector) aside(src *source, f tlog.Frame, at Place, earlier *entry, ho
 	copies := &src.copies
 	clocked := clock.Kind != mav.NoClock
 	fresh := how == fits || how == resumes
-	if soon := d.timed && lag >= 0 && lag < doubleDelivery; soon && (!stateful || lag < doubleCommand) &&
+	soon := d.timed && lag >= 0 && lag < doubleDelivery && original.Index >= d.clock.backAt
+	if soon && (!stateful || lag < doubleCommand) &&
 		(clocked || !fresh && copies.double.count >= resumedLeast) {
 		copies.double.add(at, original, id, lag)
 		earlier.again = at.Time

@@ -147,7 +147,7 @@ func (d *Detector) stretches(s *source, flooded bool) {
 		f.Original = &original
 		f.Detail = fmt.Sprintf("%s that stood before come again", frames(r.frames))
 		if d.timed {
-			f.Detail += fmt.Sprintf(", %s later", span(r.quickest))
+			f.Detail += ", " + later(r.quickest)
 		}
 		if r.resumed > 0 {
 			f.Detail += fmt.Sprintf("; the sender's own counter goes on between or behind them (%s)", times(r.resumed))
@@ -432,6 +432,17 @@ func times(n int64) string {
 		return "once"
 	}
 	return fmt.Sprintf("%d times", n)
+}
+
+// later formats how long after the original a repeat stands, in µs.
+func later(us int64) string {
+	switch {
+	case us > 0:
+		return span(us) + " later"
+	case us < 0:
+		return "with times of " + span(us) + " earlier"
+	}
+	return "with the same times"
 }
 
 // span formats µs.

@@ -99,6 +99,7 @@ func (x *Index) find(hash uint64) *indexedPrint {
 const (
 	copiedLeast = 3          // prints in a run
 	copiedReach = 32         // prints of other frames between two of a run
+	copiedSlack = 100        // records that may be lost here or there between two
 	copiedDense = 3          // at least one in so many of a run's frames is a copy
 	copiedWhole = 0.99       // of a log's prints are the whole log
 	sameTime    = 10_000_000 // µs
@@ -107,6 +108,7 @@ const (
 // copiedRun is a run of frames that stand in another log.
 type copiedRun struct {
 	log         uint32
+	from, to    int // prints of this log
 	first, last Place
 	original    Place
 	lastThere   uint32
@@ -122,7 +124,7 @@ func (x *Index) Compare(name string, p *Prints) []Finding {
 	var runs []copiedRun
 	var now *copiedRun
 	total := make(map[uint32]int64)
-	for _, q := range p.List {
+	for i, q := range p.List {
 		e := x.find(q.Hash)
 		if e == nil || x.logs[e.log].name == name {
 			if now != nil {
@@ -131,12 +133,12 @@ func (x *Index) Compare(name string, p *Prints) []Finding {
 			continue
 		}
 		total[e.log]++
-		if now == nil || now.log != e.log || e.index <= now.lastThere || now.missed > copiedReach {
-			runs = append(runs, copiedRun{log: e.log, first: q.Place, original: Place{int64(e.index), e.offset, e.time}})
+		if now == nil || !now.continues(q.Index, e) {
+			runs = append(runs, copiedRun{log: e.log, from: i, first: q.Place, original: Place{int64(e.index), e.offset, e.time}})
 			now = &runs[len(runs)-1]
 		}
 		now.others += now.missed
-		now.last, now.lastThere, now.missed = q.Place, e.index, 0
+		now.to, now.last, now.lastThere, now.missed = i+1, q.Place, e.index, 0
 		now.prints++
 	}
 	var found []Finding
@@ -157,6 +159,10 @@ func (x *Index) Compare(name string, p *Prints) []Finding {
 		case there >= copiedWhole:
 			f.Detail = "the whole of another log is part of this one" + f.Detail
 		default:
+			if f.Severity == Medium && r.pasted(p) {
+				f.Severity = High
+				f.Detail = ", though the times before and behind them do not fit"
+			}
 			f.Detail = fmt.Sprintf("about %d records of another log stand here", f.Count) + f.Detail
 			found = append(found, f)
 			continue
@@ -171,6 +177,22 @@ func (x *Index) Compare(name string, p *Prints) []Finding {
 		found = append(found, f)
 	}
 	return found
+}
+
+// pasted reports whether time runs back at either end of the run.
+func (r *copiedRun) pasted(p *Prints) bool {
+	return r.first.Time != 0 && (r.from > 0 && p.List[r.from-1].Time > r.first.Time+logTolerance ||
+		r.to < len(p.List) && p.List[r.to].Time < r.last.Time-logTolerance)
+}
+
+// continues reports whether a print at index here, which stands in another log as e
+// tells, goes on with the run: whether there are about as many records between.
+func (r *copiedRun) continues(here int64, e *indexedPrint) bool {
+	if e.log != r.log || e.index <= r.lastThere || r.missed > copiedReach {
+		return false
+	}
+	a, b := here-r.last.Index, int64(e.index-r.lastThere)
+	return max(a, b) <= copiedSlack+copiedDense*min(a, b)
 }
 
 // finding makes a finding of a run; its detail is the end of a sentence.
