@@ -19,7 +19,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"io/fs"
 	"os"
 	"os/signal"
 	"sync"
@@ -93,13 +92,25 @@ type streams struct {
 	out     *stdout
 	started bool // RunE was reached: errors are no longer of usage
 
-	mu     sync.Mutex // guards all below
-	err    io.Writer
-	quiet  bool
-	line   *Progress // what stands on the last line of the terminal, if anything
-	inputs []*input
-	outs   map[string]fs.FileInfo // by absolute name; what was there before, or nil
+	mu    sync.Mutex // guards all below
+	err   io.Writer
+	quiet bool
+	line  *Progress // what stands on the last line of the terminal, if anything
+
+	stdin    use             // of standard input
+	inputs   fileSet         // files that are read
+	outs     map[string]bool // absolute names of files that are written, and "-"
+	replaced fileSet         // files that were there under these names
 }
+
+// use says what an input is to the run.
+type use int
+
+const (
+	unused   use = iota
+	declared     // it will be opened
+	inUse        // by Open
+)
 
 type streamsKey struct{}
 

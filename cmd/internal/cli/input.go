@@ -10,13 +10,6 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// input is what the run knows of something it reads.
-type input struct {
-	name   string
-	info   fs.FileInfo // nil if it is not a file
-	opened bool        // by Open, not only declared
-}
-
 // Input is a file or standard input, opened by [Open].
 type Input struct {
 	// Name is what it was called, "-" for standard input.
@@ -61,7 +54,11 @@ func Open(cmd *cobra.Command, name string) (*Input, error) {
 		f.Close()
 		return nil, err
 	}
-	return &Input{Name: name, r: f, file: f, ctx: ctx}, nil
+	in := &Input{Name: name, r: f, file: f, ctx: ctx}
+	if !info.Mode().IsRegular() {
+		in.r = &interruptible{ctx: ctx, r: f}
+	}
+	return in, nil
 }
 
 // Declare tells the run about inputs before any of them is opened, by [Open] or by
@@ -115,29 +112,35 @@ func (in *Input) File() (*os.File, bool) {
 func (s *streams) declare(name string, info fs.FileInfo, opened bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if name == "-" {
-		for _, in := range s.inputs {
-			if in.name != "-" {
-				continue
-			}
-			if opened && !in.opened {
-				in.opened = true
-				return nil
-			}
-			return Hint(Usagef("standard input, %q, is given more than once", "-"), "save it to a file first, or give the others by name")
+	if name == "-" && s.stdin != unused {
+		if opened && s.stdin == declared {
+			s.stdin = inUse
+			return nil
 		}
+		return Hint(Usagef("standard input, %q, is given more than once", "-"), "save it to a file first, or give the others by name")
 	}
 	if info != nil && info.Mode().IsRegular() {
 		if out := fileInfo(s.out.w); out != nil && out.Mode().IsRegular() && os.SameFile(info, out) {
 			return Usagef("input and standard output are the same file, %q", name)
 		}
-		for out, there := range s.outs {
-			if there != nil && os.SameFile(there, info) || name != "-" && out == absolute(name) {
+		if out, ok := s.replaced.find(info); ok {
+			return sameFile(name, out)
+		}
+		if name != "-" && len(s.outs) > 0 {
+			if out := absolute(name); s.outs[out] {
 				return sameFile(name, out)
 			}
 		}
 	}
-	s.inputs = append(s.inputs, &input{name, info, opened})
+	if info != nil {
+		s.inputs.add(name, info)
+	}
+	if name == "-" {
+		s.stdin = declared
+		if opened {
+			s.stdin = inUse
+		}
+	}
 	return nil
 }
 

@@ -122,20 +122,19 @@ func (s *streams) declareOutput(name string) error {
 			info = there
 		}
 	}
-	if _, ok := s.outs[key]; ok {
+	if s.outs[key] {
 		return Usagef("output %q is given more than once", name)
 	}
 	if info != nil {
-		for _, in := range s.inputs {
-			if in.info != nil && os.SameFile(info, in.info) {
-				return sameFile(in.name, name)
-			}
+		if in, ok := s.inputs.find(info); ok {
+			return sameFile(in, name)
 		}
+		s.replaced.add(key, info)
 	}
 	if s.outs == nil {
-		s.outs = make(map[string]fs.FileInfo)
+		s.outs = make(map[string]bool)
 	}
-	s.outs[key] = info
+	s.outs[key] = true
 	return nil
 }
 
