@@ -45,7 +45,8 @@ func (d *Detector) signedFrame(s *source, f tlog.Frame, at, original Place, seen
 	r := d.of(s, SignedReplay, High, at, at, 1, f.ID(), "")
 	switch {
 	case seen:
-		r.Original = &original
+		o := original
+		r.Original = &o
 		r.Detail = fmt.Sprintf("signed frames that stood before come again on link %d", sig.Link)
 	case last == Place{}:
 		r.Detail = fmt.Sprintf("a stream on link %d begins with a signature more than a minute older than the newest accepted", sig.Link)

@@ -8,13 +8,20 @@ type history struct {
 	limit    int
 }
 
-// generationSize bounds memory: two generations of 48 bytes a record.
+// generationSize bounds memory: two generations of 40 bytes and two slots a record.
 const generationSize = 1 << 20
 
 type generation struct {
 	entries []entry
-	slots   []uint32 // position in entries plus 1; 0 is free
+	slots   []slot
 	mask    uint64
+}
+
+// slot points to an entry. Part of the hash stands beside it, so that most looks at a
+// slot of another hash cost no access to its entry.
+type slot struct {
+	tag uint32 // the upper half of the hash
+	n   uint32 // position in entries plus 1; 0 is free
 }
 
 // entry is one record.
@@ -48,12 +55,14 @@ func (g *generation) find(hash uint64) *entry {
 		return nil
 	}
 	for i := hash & g.mask; ; i = (i + 1) & g.mask {
-		n := g.slots[i]
-		if n == 0 {
+		k := g.slots[i]
+		if k.n == 0 {
 			return nil
 		}
-		if e := &g.entries[n-1]; e.hash == hash {
-			return e
+		if k.tag == uint32(hash>>32) {
+			if e := &g.entries[k.n-1]; e.hash == hash {
+				return e
+			}
 		}
 	}
 }
@@ -68,8 +77,9 @@ func (g *generation) add(e entry) {
 
 func (g *generation) enter(hash uint64, n uint32) {
 	for i := hash & g.mask; ; i = (i + 1) & g.mask {
-		if k := g.slots[i]; k == 0 || g.entries[k-1].hash == hash {
-			g.slots[i] = n
+		k := &g.slots[i]
+		if k.n == 0 || k.tag == uint32(hash>>32) && g.entries[k.n-1].hash == hash {
+			*k = slot{uint32(hash >> 32), n}
 			return
 		}
 	}
@@ -77,7 +87,7 @@ func (g *generation) enter(hash uint64, n uint32) {
 
 func (g *generation) grow() {
 	size := max(1<<12, 2*len(g.slots))
-	g.slots, g.mask = make([]uint32, size), uint64(size-1)
+	g.slots, g.mask = make([]slot, size), uint64(size-1)
 	for i := range g.entries {
 		g.enter(g.entries[i].hash, uint32(i+1))
 	}
