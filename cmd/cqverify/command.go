@@ -29,6 +29,7 @@ type options struct {
 	recursive bool
 	folder    bool // an argument is a folder: the report is one of several logs
 	reports   *cli.Reports
+	page      *pageFlag
 }
 
 func newCommand() *cobra.Command {
@@ -70,10 +71,14 @@ Options:
         --allow-open      exit 0 for open logs, too
     -r, --recursive       look into the subfolders of a folder, too
     -o, --output FILE     write the report to FILE
-        --format FORM     table, markdown, csv, json or junit
+        --format FORM     table, markdown, csv, json, html or junit
         --json            short for --format json
+        --html FILE       write a page for browsers to FILE, too: the verdict,
+                          the course of the flight with what was changed or
+                          replayed drawn on it, and what is in the log
         --force           replace FILE if it is there`,
 		Example: `    $ cqverify -k pilot.pub flight.tlog
+    $ cqverify -k pilot.pub --html flight.html flight.tlog
     $ cqverify -k keys/ --recursive --format junit -o report.xml logs/
     $ cqverify -k pilot.pub --state seen.state --json flight.tlog
     $ cqverify info flight.tlog`,
@@ -89,7 +94,8 @@ Options:
 	f.BoolVar(&o.inOrder, "in-order", false, "refuse every seal older than the last one of its key")
 	f.BoolVar(&o.allowOpen, "allow-open", false, "exit 0 for open logs, too")
 	f.BoolVarP(&o.recursive, "recursive", "r", false, "look into subfolders, too")
-	o.reports = cli.AddReportFlags(cmd, report.Table, report.Markdown, report.CSV, report.JSON, report.JUnit)
+	o.reports = cli.AddReportFlags(cmd, report.Table, report.Markdown, report.CSV, report.JSON, report.HTML, report.JUnit)
+	o.page = addPageFlag(cmd, o.reports)
 	cli.SetExit(cmd, 1, "judged, and the answer is no: any verdict but valid")
 	cmd.AddCommand(infoCommand(), proofCommand(), replayCommand())
 	return cmd
@@ -133,7 +139,7 @@ func verifyAll(cmd *cobra.Command, o *options, args []string) error {
 	if err != nil {
 		return err
 	}
-	j := &judge{cmd: cmd, o: o, keys: keys, seeds: tlog.NewSeeds(mav.Seeds()), alone: len(logs) == 1}
+	j := &judge{cmd: cmd, o: o, keys: keys, seeds: tlog.NewSeeds(mav.Seeds()), alone: len(logs) == 1, draws: len(logs) <= drawnLogs}
 	if j.also, err = loadAlso(cmd, o.also, keys); err != nil {
 		return err
 	}

@@ -23,6 +23,7 @@ import (
 
 func infoCommand() *cobra.Command {
 	var reports *cli.Reports
+	var page *pageFlag
 	var recursive bool
 	cmd := &cobra.Command{
 		Use:   "info LOG...",
@@ -41,16 +42,19 @@ frames without times; they are recognised and their frames counted as records.
 Options:
     -r, --recursive       look into the subfolders of a folder, too
     -o, --output FILE     write the report to FILE
-        --format FORM     table, markdown, csv or json
+        --format FORM     table, markdown, csv, json or html
         --json            short for --format json
+        --html FILE       write a page for browsers to FILE, too, with pictures
         --force           replace FILE if it is there`,
 		Example: `    $ cqverify info flight.tlog
-    $ cqverify info --json flight.tlog`,
+    $ cqverify info --json flight.tlog
+    $ cqverify info --html flight.html flight.tlog`,
 		Args: needLogs,
-		RunE: func(cmd *cobra.Command, args []string) error { return infoAll(cmd, reports, recursive, args) },
+		RunE: func(cmd *cobra.Command, args []string) error { return infoAll(cmd, page, recursive, args) },
 	}
 	cmd.Flags().BoolVarP(&recursive, "recursive", "r", false, "look into subfolders, too")
-	reports = cli.AddReportFlags(cmd, report.Table, report.Markdown, report.CSV, report.JSON)
+	reports = cli.AddReportFlags(cmd, report.Table, report.Markdown, report.CSV, report.JSON, report.HTML)
+	page = addPageFlag(cmd, reports)
 	cli.SetExit(cmd, 1, "")
 	return cmd
 }
@@ -78,10 +82,11 @@ type info struct {
 	SequenceLost uint64            `json:"sequence_lost"`
 	Warnings     []string          `json:"warnings"`
 
-	err error
+	drawing *drawing // what a page shows beside it, nil if no page is wanted
+	err     error
 }
 
-func infoAll(cmd *cobra.Command, reports *cli.Reports, recursive bool, args []string) error {
+func infoAll(cmd *cobra.Command, page *pageFlag, recursive bool, args []string) error {
 	logs := logfile.Find(args, recursive)
 	for _, l := range logs {
 		if err := cli.Declare(cmd, l.Path); err != nil {
@@ -94,7 +99,7 @@ func infoAll(cmd *cobra.Command, reports *cli.Reports, recursive bool, args []st
 	infos := make([]*info, len(logs))
 	var errs []error
 	cli.Each(cmd.Context(), len(logs), runtime.GOMAXPROCS(0), func(i int) {
-		infos[i] = oneInfo(cmd, logs[i], seeds, progress)
+		infos[i] = oneInfo(cmd, logs[i], seeds, progress, page.wanted() && len(logs) <= drawnLogs)
 	}, func(i int) {
 		if n := infos[i]; n != nil && errors.Is(n.err, context.Canceled) {
 			infos[i] = nil // as if it had not begun
@@ -104,16 +109,20 @@ func infoAll(cmd *cobra.Command, reports *cli.Reports, recursive bool, args []st
 	})
 	progress.Stop()
 	several := len(logs) != 1 || logs[0].InFolder
-	errs = append(errs, cmd.Context().Err(), printInfos(cmd, reports, several, infos))
+	errs = append(errs, cmd.Context().Err(), printInfos(cmd, page, several, infos))
 	return errors.Join(errs...)
 }
 
-func oneInfo(cmd *cobra.Command, l logfile.Found, seeds *tlog.Seeds, progress *cli.Progress) *info {
+func oneInfo(cmd *cobra.Command, l logfile.Found, seeds *tlog.Seeds, progress *cli.Progress, drawn bool) *info {
 	n := &info{
 		Log: l.Path, Format: "tlog", Warnings: []string{},
 		Sources: map[string]uint64{}, Messages: map[string]uint64{},
 	}
-	if n.err = l.Err; n.err == nil {
+	switch n.err = l.Err; {
+	case n.err != nil:
+	case drawn:
+		n.err = n.draw(cmd, seeds, progress)
+	default:
 		n.err = n.read(cmd, seeds, progress)
 	}
 	return n

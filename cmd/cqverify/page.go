@@ -101,7 +101,7 @@ func (v *verdict) parts() []report.Part {
 		parts = append(parts, report.Paragraph(text))
 	}
 	if len(v.Findings) > 0 && v.Verdict != string(seal.Foreign) {
-		parts = append(parts, v.grid())
+		parts = append(parts, v.grid(shownFindings))
 		if more := len(v.Findings) - shownFindings; more > 0 {
 			parts = append(parts, report.Paragraph(fmt.Sprintf("and %s; --json lists them all", cli.Count(int64(more), "more finding"))))
 		}
@@ -173,13 +173,13 @@ func amount(records, gaps uint64, bytes int64) string {
 	return s + ", " + cli.Count(bytes, "byte")
 }
 
-// grid is the table of a log's findings.
-func (v *verdict) grid() *report.Grid {
+// grid is the table of a log's findings, up to so many.
+func (v *verdict) grid(most int) *report.Grid {
 	days := v.severalDays()
 	return &report.Grid{
 		Columns: []report.Column{{Name: "Finding"}, {Name: "Records"}, {Name: "Time"}, {Name: "What happened", Fit: report.Wrap}},
 		Rows: func(yield func([]report.Cell) bool) {
-			for i := range v.Findings[:min(len(v.Findings), shownFindings)] {
+			for i := range v.Findings[:min(len(v.Findings), most)] {
 				f := &v.Findings[i]
 				at := ""
 				if f.TimeUS != nil {

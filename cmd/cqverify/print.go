@@ -21,8 +21,13 @@ func printVerdicts(cmd *cobra.Command, o *options, all []*verdict) error {
 	if single && (len(verdicts) == 0 || verdicts[0].err != nil) {
 		return nil // the message has said it all
 	}
+	if err := o.page.write(cmd, func() *report.Page { return verdictPage(verdicts, single) }); err != nil {
+		return err
+	}
 	return o.reports.Write(cmd, func(w io.Writer, style report.Style) error {
 		switch o.reports.Format {
+		case report.HTML:
+			return verdictPage(verdicts, single).WriteHTML(w)
 		case report.JSON:
 			if single {
 				return report.WriteJSON(w, verdicts[0])

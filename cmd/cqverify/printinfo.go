@@ -12,7 +12,7 @@ import (
 	"cqkit/pkg/report"
 )
 
-func printInfos(cmd *cobra.Command, reports *cli.Reports, several bool, all []*info) error {
+func printInfos(cmd *cobra.Command, html *pageFlag, several bool, all []*info) error {
 	var infos []*info
 	for _, n := range all {
 		if n != nil {
@@ -22,8 +22,13 @@ func printInfos(cmd *cobra.Command, reports *cli.Reports, several bool, all []*i
 	if !several && (len(infos) == 0 || infos[0].err != nil) {
 		return nil
 	}
-	return reports.Write(cmd, func(w io.Writer, style report.Style) error {
-		switch reports.Format {
+	if err := html.write(cmd, func() *report.Page { return infoHTML(infos) }); err != nil {
+		return err
+	}
+	return html.reports.Write(cmd, func(w io.Writer, style report.Style) error {
+		switch html.reports.Format {
+		case report.HTML:
+			return infoHTML(infos).WriteHTML(w)
 		case report.JSON:
 			if !several {
 				return report.WriteJSON(w, infos[0])

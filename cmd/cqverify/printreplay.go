@@ -22,8 +22,13 @@ func printReplays(cmd *cobra.Command, o *replayOptions, several bool, all []*rep
 	if !several && (len(logs) == 0 || logs[0].err != nil) {
 		return nil // the message has said it all
 	}
+	if err := o.page.write(cmd, func() *report.Page { return replayHTML(logs, several) }); err != nil {
+		return err
+	}
 	return o.reports.Write(cmd, func(w io.Writer, style report.Style) error {
 		switch o.reports.Format {
+		case report.HTML:
+			return replayHTML(logs, several).WriteHTML(w)
 		case report.JSON:
 			return report.WriteJSON(w, replayJSON(logs))
 		case report.CSV:

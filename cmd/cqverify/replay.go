@@ -26,6 +26,7 @@ type replayOptions struct {
 	index     string
 	recursive bool
 	reports   *cli.Reports
+	page      *pageFlag
 
 	least replay.Severity // from which on a finding is a "no"; 0 is never
 }
@@ -70,8 +71,10 @@ Options:
                           it; FILE is made if it is not there
     -r, --recursive       look into the subfolders of a folder, too
     -o, --output FILE     write the report to FILE
-        --format FORM     table, markdown, csv, json or junit
+        --format FORM     table, markdown, csv, json, html or junit
         --json            short for --format json
+        --html FILE       write a page for browsers to FILE, too, with the
+                          findings drawn over the course of the flight
         --force           replace FILE if it is there`,
 		Example: `    $ cqverify replay flight.tlog
     $ cqverify replay --mavlink-key file:link.key --fail-on medium flight.tlog
@@ -93,7 +96,8 @@ Options:
 	f.StringVar(&o.failOn, "fail-on", "high", "exit 1 from this severity on")
 	f.StringVar(&o.index, "index", "", "compare with the logs in this file and add these to it")
 	f.BoolVarP(&o.recursive, "recursive", "r", false, "look into subfolders, too")
-	o.reports = cli.AddReportFlags(cmd, report.Table, report.Markdown, report.CSV, report.JSON, report.JUnit)
+	o.reports = cli.AddReportFlags(cmd, report.Table, report.Markdown, report.CSV, report.JSON, report.HTML, report.JUnit)
+	o.page = addPageFlag(cmd, o.reports)
 	cli.SetExit(cmd, 1, "a finding of the severity of --fail-on or above")
 	return cmd
 }
@@ -173,7 +177,7 @@ func replayAll(cmd *cobra.Command, o *replayOptions, args []string) error {
 	defer progress.Stop()
 	var errs []error
 	cli.Each(cmd.Context(), len(logs), runtime.NumCPU(), func(i int) {
-		results[i] = oneReplay(cmd, logs[i], seeds, opts)
+		results[i] = oneReplay(cmd, logs[i], seeds, opts, o.page.wanted() && len(logs) <= drawnLogs)
 		progress.Add(1)
 	}, func(i int) {
 		l := results[i]
@@ -217,9 +221,13 @@ func loadIndex(path string) (*replay.Index, error) {
 	return x, nil
 }
 
-func oneReplay(cmd *cobra.Command, found logfile.Found, seeds *tlog.Seeds, opts replay.Options) *replayLog {
+func oneReplay(cmd *cobra.Command, found logfile.Found, seeds *tlog.Seeds, opts replay.Options, drawn bool) *replayLog {
 	l := &replayLog{Log: found.Path, withKey: opts.Key != nil}
-	if l.err = found.Err; l.err == nil {
+	switch l.err = found.Err; {
+	case l.err != nil:
+	case drawn:
+		l.err = l.scanAndDraw(cmd, seeds, opts)
+	default:
 		l.err = l.scan(cmd, seeds, opts)
 	}
 	if l.err != nil {
@@ -238,6 +246,12 @@ func (l *replayLog) scan(cmd *cobra.Command, seeds *tlog.Seeds, opts replay.Opti
 	if err != nil {
 		return fmt.Errorf("%q: %w", l.Log, err)
 	}
+	l.fill(r)
+	return nil
+}
+
+// fill takes over what was found.
+func (l *replayLog) fill(r *replay.Result) {
 	l.Format, l.Bytes, l.Records = "tlog", r.Bytes, r.Records
 	if r.Format == tlog.Raw {
 		l.Format = "raw"
@@ -249,7 +263,6 @@ func (l *replayLog) scan(cmd *cobra.Command, seeds *tlog.Seeds, opts replay.Opti
 		l.Verified = &r.Verified
 	}
 	l.add(r.Findings)
-	return nil
 }
 
 // compare looks the log up in the index and enters it.

@@ -37,7 +37,9 @@ type verdict struct {
 	Warnings     []string  `json:"warnings"`
 	Findings     []finding `json:"findings"`
 
-	err error // why there is no verdict
+	drawing *drawing   // what a page shows beside it, nil if no page is wanted
+	replay  *replayLog // likewise
+	err     error      // why there is no verdict
 }
 
 type signer struct {
@@ -92,6 +94,7 @@ type judge struct {
 	also  []*seal.Reference
 	seeds *tlog.Seeds
 	alone bool // one log: it may use all cores
+	draws bool // pages show the course of logs
 
 	state *nonce.File // nil without --state, as are the turns
 	turns *turns
@@ -112,7 +115,7 @@ func (j *judge) one(i int, l logfile.Found) *verdict {
 	return v
 }
 
-func (j *judge) verify(i int, path string, v *verdict) error {
+func (j *judge) verify(i int, path string, v *verdict) (err error) {
 	data, err := j.readSeal(path, v)
 	if err != nil {
 		return err
@@ -122,6 +125,7 @@ func (j *judge) verify(i int, path string, v *verdict) error {
 		return err
 	}
 	defer l.Close()
+	defer func() { err = j.page(l, v, err) }()
 	l.Progress = j.progress
 	if v.Verdict != "" { // there is nothing to compare with
 		return j.count(l, v)
