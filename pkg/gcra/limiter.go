@@ -152,13 +152,12 @@ func (l *Limiter) Refund(now time.Duration, d *Decision) bool {
 	return c.tat.CompareAndSwap(mark, mark-n*c.interval)
 }
 
-// Change sets a new limit from now on. What is owed stays owed, counted in cells, so
-// a change hands out no burst. The promise over an interval with changes is burst + ∫r dt,
-// with the largest burst; times that were passed in before the call, but lie after now, count
-// with the faster of the two rates. If now is before the last change, the new limit
-// counts from there. The zero Limiter takes its first limit this way. A rate
-// at which the largest burst so far would take over 18 years is refused, because such debts could not be
-// kept. An error changes nothing.
+// Change sets a new limit from now on, or from the last change on if that was later. What is owed stays
+// owed, counted in cells, so a change hands out no burst: over an interval with changes, at most
+// burst + ∫r dt cells pass, with the largest burst. Where times after now have been passed in before the call, the
+// faster of the two rates counts up to them, and an interval that begins with them counts from now. The
+// zero Limiter takes its first limit this way. A rate at which the largest burst so far would
+// take over 18 years is refused, because such debts could not be kept. An error changes nothing.
 func (l *Limiter) Change(now time.Duration, limit Limit) error {
 	l.change.Lock()
 	defer l.change.Unlock()

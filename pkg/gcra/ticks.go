@@ -49,11 +49,12 @@ func (p *params) position(tat, at uint64) (t, owed uint64) {
 		return t, t - at
 	}
 	t = max(tat, p.changed)
-	from := uint64(0)
-	if hi, back := bits.Mul64(p.changed-at, p.stretch); hi == 0 && back < p.changed {
-		from = p.changed - back
+	hi, back := bits.Mul64(p.changed-at, p.stretch)
+	owed, carry := bits.Add64(t-p.changed, back, 0)
+	if hi+carry > 0 {
+		owed = math.MaxUint64
 	}
-	return t, t - from
+	return t, owed
 }
 
 // remaining returns the cells that pass when owed is owed.
