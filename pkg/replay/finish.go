@@ -290,7 +290,7 @@ func (d *Detector) floods(s *source) bool {
 // stranger reports a source that came late, says little and does not fit the link.
 func (d *Detector) stranger(s *source, flooded bool) {
 	if flooded || !d.timed || !d.hasVehicle || s.Source == radio || s.frames < 10 ||
-		s.first.Time-d.firstVehicle.Time < establishedTime || len(s.rates) > 3 || s.telemetry {
+		s.first.Time-d.firstVehicle.Time < establishedTime || len(s.rates) == 0 || len(s.rates) > 3 {
 		return
 	}
 	version := 1
@@ -318,16 +318,18 @@ func (d *Detector) stranger(s *source, flooded bool) {
 		}
 	}
 	var why []string
+	strange := false
 	if others == 0 && s.versions[3-version] == 0 {
 		why = append(why, fmt.Sprintf("it speaks MAVLink %d, as no one else here does", version))
+		strange = true
 	}
-	if s.autopilot {
+	if s.autopilot && !s.telemetry {
 		why = append(why, "it says it is a vehicle but sends no telemetry")
 	}
 	if seconds := float64(s.last.Time-s.first.Time) / 1e6; requests == s.frames && float64(s.frames) > 1.5*(seconds+1) {
 		why = append(why, "it does nothing but ask and say that it lives, more often than once a second")
 	}
-	if len(why) < 2 {
+	if !strange && len(why) < 2 {
 		return
 	}
 	detail := "a source that came later than the vehicle: "
