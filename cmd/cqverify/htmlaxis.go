@@ -134,28 +134,27 @@ func (p *picture) axis() report.Axis {
 		}
 		first := (from + step - 1) / step * step
 		if first > to { // too short for a round time
-			a.Ticks = append(a.Ticks, report.Tick{At: x / p.total, Label: label(from, 1, &day)})
+			a.Ticks = append(a.Ticks, tick(x/p.total, from, 1, &day))
 		}
 		for t := first; t <= to && len(a.Ticks) < 100; t += step {
-			a.Ticks = append(a.Ticks, report.Tick{At: (x + float64(t-from)) / p.total, Label: label(t, step, &day)})
+			a.Ticks = append(a.Ticks, tick((x+float64(t-from))/p.total, t, step, &day))
 		}
 	}
 	return a
 }
 
-// label formats a time below an axis with a label every step µs, with the date where it
+// tick labels a time below an axis with a label every step µs, with the date where it
 // is not that of the label before.
-func label(us, step int64, day *string) string {
+func tick(at float64, us, step int64, day *string) report.Tick {
 	t := time.UnixMicro(us).UTC()
-	text := t.Format("15:04")
+	mark := report.Tick{At: at, Label: t.Format("15:04")}
 	if step < int64(time.Minute/time.Microsecond) {
-		text = t.Format("15:04:05")
+		mark.Label = t.Format("15:04:05")
 	}
 	if d := t.Format(time.DateOnly); d != *day {
-		*day = d
-		text = d + " " + text
+		*day, mark.Below = d, d
 	}
-	return text
+	return mark
 }
 
 // roundStep returns the round time of at least least µs.

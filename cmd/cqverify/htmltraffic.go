@@ -139,7 +139,7 @@ func (d *drawing) lossChart(p *picture) report.Part {
 	}
 	return &report.Chart{
 		Name: "Frames lost on the link",
-		Summary: fmt.Sprintf("%s missing in %s of the senders' sequences; a bar stands for %s. Sequence numbers count to 255, so long losses count for less.",
+		Summary: fmt.Sprintf("%s missing in %s of the senders' sequences; a bar stands for %s. Sequence numbers go up to 255, so long losses count for less, and where several transmitters share an id the number means nothing.",
 			cli.Count(int64(d.info.SequenceLost), "frame"), cli.Count(int64(d.info.SequenceGaps), "gap"), per),
 		Axis: p.axis(),
 		Plot: &report.Plot{Kind: report.Bars, Unit: "frames", X: at.x, Series: []report.Series{{Name: "",

@@ -24,10 +24,12 @@ type Axis struct {
 	Breaks []Stretch // where the axis does not run on evenly, such as in a long pause
 }
 
-// Tick is a labelled position.
+// Tick is a labelled position. Below stands under the label, like the date under a time;
+// where the label is left out it goes to the next one.
 type Tick struct {
 	At    float64
 	Label string
+	Below string
 }
 
 // Lane is a named row of stretches. Later stretches are drawn over earlier ones.

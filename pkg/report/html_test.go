@@ -18,7 +18,7 @@ import (
 func samplePage(s string) *Page {
 	x := []float64{0, 0.25, 0.5, 0.75, 1}
 	axis := Axis{
-		Ticks:  []Tick{{0, "03:04"}, {0.5, s}, {1, "03:09"}},
+		Ticks:  []Tick{{0, "03:04", s}, {0.5, s, ""}, {1, "03:09", ""}},
 		Breaks: []Stretch{{From: 0.3, To: 0.32, Label: s}},
 	}
 	return &Page{Title: s, Parts: []Part{

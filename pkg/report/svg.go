@@ -17,7 +17,7 @@ const (
 	laneHigh   = 18.0
 	laneStep   = 26.0
 	plotHigh   = 150.0
-	axisHigh   = 24.0
+	axisHigh   = 38.0
 	leastWide  = 2.5 // of a stretch
 	colors     = 8
 )
@@ -83,17 +83,24 @@ func (c *Chart) html(w io.Writer) error {
 
 // draw draws the labels below a chart of the given height and a line up from each.
 func (a Axis) draw(b *svg, height float64) {
-	free := 0.0
+	free, waiting := 0.0, ""
 	for _, t := range a.Ticks {
-		label := Clean(t.Label)
-		x, half := across(t.At), float64(width(label))*3.6
+		label, below := Clean(t.Label), Clean(t.Below)
+		if below == "" {
+			below = waiting
+		}
+		waiting = below
+		x, half := across(t.At), float64(max(width(label), width(below)))*3.6
 		x0 := max(0, min(x-half, chartWidth-2*half))
 		b.addf(`<path class="grid" d="M%s 0V%s"/>`+"\n", num(x), num(height+4))
 		if x0 < free || label == "" {
 			continue
 		}
-		free = x0 + 2*half + 10
+		free, waiting = x0+2*half+10, ""
 		b.addf(`<text class="mid" x="%s" y="%s">%s</text>`+"\n", num(x0+half), num(height+18), escapeHTML(label))
+		if below != "" {
+			b.addf(`<text class="mid" x="%s" y="%s">%s</text>`+"\n", num(x0+half), num(height+33), escapeHTML(below))
+		}
 	}
 }
 
