@@ -10,7 +10,7 @@ import (
 )
 
 var (
-	trials = flag.Int("trials", 0, "how often each attack is tried on each log; 0 is 2, or 1 with -short or -race")
+	trials = flag.Int("trials", 0, "how often each attack is tried on each log; 0 is 2, or, with -short or -race, 1 on its beginning")
 	table  = flag.Bool("table", false, "print the table of docs/replay.md")
 )
 
@@ -46,6 +46,9 @@ func TestInjected(t *testing.T) {
 	logs := make([][]rec, len(clean))
 	for i, name := range clean {
 		logs[i] = parse(readShared(t, filepath.FromSlash(name)))
+		if n == 1 {
+			logs[i] = logs[i][:min(len(logs[i]), 8000)]
+		}
 	}
 	scores := make([][]score, len(attacks))
 	for k := range attacks {
@@ -53,8 +56,8 @@ func TestInjected(t *testing.T) {
 		scores[k] = make([]score, len(clean))
 		t.Run(strings.NewReplacer(" ", "_", ",", "", "%", "").Replace(a.name), func(t *testing.T) {
 			for i, name := range clean {
-				if n == 1 && len(logs[i]) > 100_000 {
-					continue // half a million records take their time
+				if raceEnabled && i%4 != 0 {
+					continue // slow; the signed log is among the rest
 				}
 				other := logs[(i+1)%len(logs)]
 				if len(other) > 100_000 {
