@@ -71,7 +71,7 @@ svg .name{fill:var(--ink)}
 @media print{body{font-size:10.5pt}main{max-width:none;padding:0}
 *{-webkit-print-color-adjust:exact;print-color-adjust:exact}
 h2,h3{break-after:avoid}figure,.notice,tr,li{break-inside:avoid}thead{display:table-header-group}
-.table,.wide{overflow:visible}figure svg{min-width:0}td.long{min-width:0}td{white-space:normal}}
+.table,.wide{overflow:visible}figure svg{min-width:0}td.long{min-width:0}table{font-size:8.5pt}td{white-space:normal}}
 `
 
 // patterns are what fills refer to. The picture they are in is of no size and not
