@@ -104,7 +104,7 @@ func replayPage(logs []*replayLog, several bool) *report.Page {
 		Empty: "no log was read",
 	}}}
 	for _, l := range logs {
-		if l.err == nil && len(l.findings) > 0 {
+		if l.err == nil && len(l.findings)+len(l.Warnings) > 0 {
 			p.Parts = append(p.Parts, report.Heading(title(l.Log)+": "+l.verdict()))
 			p.Parts = append(p.Parts, l.parts()...)
 		}
@@ -142,6 +142,13 @@ func (l *replayLog) parts() []report.Part {
 		add("signed", signed)
 	}
 	parts := []report.Part{fields}
+	if len(l.Warnings) > 0 {
+		warnings := make(report.List, len(l.Warnings))
+		for i, w := range l.Warnings {
+			warnings[i] = "warning: " + w
+		}
+		parts = append(parts, warnings)
+	}
 	if len(l.findings) == 0 {
 		return parts
 	}
@@ -251,7 +258,7 @@ func (f *replayFinding) cells() []report.Cell {
 func replaySuite(logs []*replayLog, o *replayOptions) report.Suite {
 	s := report.Suite{Name: "cqverify replay"}
 	for _, l := range logs {
-		c := report.Case{Name: l.Log, Class: "replay"}
+		c := report.Case{Name: l.Log, Class: "replay", Output: l.Warnings}
 		if l.err != nil {
 			c.Error = &report.Problem{Type: "error", Message: l.err.Error()}
 			s.Cases = append(s.Cases, c)
@@ -265,7 +272,7 @@ func replaySuite(logs []*replayLog, o *replayOptions) report.Suite {
 		if o.least > 0 && l.worst >= o.least {
 			c.Failure = &report.Problem{Type: l.worst.String(), Message: l.verdict(), Lines: lines}
 		} else {
-			c.Output = lines
+			c.Output = append(c.Output, lines...)
 		}
 		s.Cases = append(s.Cases, c)
 	}

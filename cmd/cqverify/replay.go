@@ -115,6 +115,7 @@ type replayLog struct {
 	Verified *int64         `json:"verified,omitempty"`
 	WrongKey bool           `json:"wrong_key"`
 	Dropped  int64          `json:"findings_dropped"`
+	Warnings []string       `json:"warnings"`
 	Summary  *replaySummary `json:"summary,omitempty"`
 	findings []replayFinding
 	worst    replay.Severity
@@ -263,6 +264,23 @@ func (l *replayLog) fill(r *replay.Result) {
 		l.Verified = &r.Verified
 	}
 	l.add(r.Findings)
+	l.warn(r)
+}
+
+// warn says what keeps the result from meaning as much as it could.
+func (l *replayLog) warn(r *replay.Result) {
+	l.Warnings = []string{}
+	switch {
+	case r.Bytes == 0:
+		l.Warnings = append(l.Warnings, "the file is empty")
+	case r.Records == 0:
+		l.Warnings = append(l.Warnings, "no record: this is no flight log")
+	case r.Format == tlog.Raw:
+		l.Warnings = append(l.Warnings, "a raw link capture: without times, rates and delays cannot be judged")
+	}
+	if r.WrongKey {
+		l.Warnings = append(l.Warnings, "the key given fits no signed frame: it may be the wrong one")
+	}
 }
 
 // compare looks the log up in the index and enters it.

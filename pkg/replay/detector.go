@@ -16,8 +16,8 @@ type Options struct {
 	Prints bool
 }
 
-// Detector looks at one log, segment by segment. Its memory is bounded: about 84 MB
-// for the last two million records and some kilobytes for each source. It is not
+// Detector looks at one log, segment by segment. Its memory is bounded: about 75 MB
+// for the last half to one million records and some kilobytes for each source. It is not
 // safe for concurrent use. Make one with New.
 type Detector struct {
 	opts    Options

@@ -8,8 +8,8 @@ type history struct {
 	limit    int
 }
 
-// generationSize bounds memory: two generations of 40 bytes and two slots a record.
-const generationSize = 1 << 20
+// generationSize bounds memory: two generations of 40 bytes and two to four slots a record, 75 MB in all.
+const generationSize = 1 << 19
 
 type generation struct {
 	entries []entry
