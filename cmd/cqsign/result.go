@@ -55,15 +55,15 @@ func (j *job) tell(r *result) error {
 	for _, w := range r.Warnings {
 		cli.Warn(j.cmd, "%s: %s", quoted(r.Log), w)
 	}
-	switch {
+	// A write that fails is remembered by package cli, and said once.
+	switch out := j.cmd.OutOrStdout(); {
 	case j.o.json || j.o.output == "-":
-		return nil
 	case r.Skipped:
-		_, err := fmt.Fprintf(j.cmd.OutOrStdout(), "%s: has a seal already\n", called(r.Log))
-		return err
+		fmt.Fprintf(out, "%s: has a seal already\n", called(r.Log))
+	default:
+		fmt.Fprintf(out, "%s: sealed as %s, %s\n", called(r.Log), report.Clean(r.Seal), r.sum)
 	}
-	_, err := fmt.Fprintf(j.cmd.OutOrStdout(), "%s: sealed as %s, %s\n", called(r.Log), report.Clean(r.Seal), r.sum)
-	return err
+	return nil
 }
 
 // called is how a line of the result names a log.

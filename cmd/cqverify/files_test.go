@@ -20,13 +20,13 @@ import (
 
 // sealer seals with one of the test keys, always at the same time.
 type sealer struct {
-	t      *testing.T
+	t      testing.TB
 	key    *keyfile.Private
 	seeds  *tlog.Seeds
 	nonces nonce.Source
 }
 
-func newSealer(t *testing.T) *sealer {
+func newSealer(t testing.TB) *sealer {
 	t.Helper()
 	root, err := clitest.Root()
 	if err != nil {
@@ -66,7 +66,7 @@ func (s *sealer) seal(log []byte, path, name string, every uint64, index bool) [
 	return data
 }
 
-func put(t *testing.T, path string, data ...[]byte) {
+func put(t testing.TB, path string, data ...[]byte) {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		t.Fatal(err)
@@ -161,7 +161,7 @@ func made(t *testing.T, kind string, n int, seed uint64) [][]byte {
 }
 
 // publicKey is the public half's file with another label.
-func publicKey(t *testing.T, k *keyfile.Private, label string) []byte {
+func publicKey(t testing.TB, k *keyfile.Private, label string) []byte {
 	t.Helper()
 	data, err := keyfile.NewPublic(k.Public().Verifier(), keyfile.Comments{Label: label}).Marshal(keyfile.PEM)
 	if err != nil {
