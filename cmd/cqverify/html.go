@@ -172,7 +172,7 @@ func replayHTML(logs []*replayLog, several bool) *report.Page {
 	p := replayPage(logs, true)
 	p.Title, p.Parts = fmt.Sprintf("Replays and anomalies in %s", cli.Count(int64(len(logs)), "log")), p.Parts[:1]
 	for i, l := range logs {
-		if l.err == nil && (l.drawing != nil || len(l.findings) > 0) {
+		if l.err == nil && (l.drawing != nil || len(l.findings)+len(l.Warnings) > 0) {
 			p.Parts = append(p.Parts, report.Heading(title(l.Log)))
 			p.Parts = append(p.Parts, l.htmlParts(fmt.Sprintf("log%d-", i), subsubject)...)
 		}

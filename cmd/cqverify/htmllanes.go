@@ -73,7 +73,7 @@ func (v *verdict) findingLanes(p *picture, prefix string, whole report.Stretch) 
 		}
 		lanes = append(lanes, report.Lane{Name: l.name, Stretches: found})
 		for _, s := range found {
-			s.Link = ""
+			s.Link, s.Label = "", "" // its own lane says it
 			lanes[0].Stretches = append(lanes[0].Stretches, s)
 		}
 	}
@@ -112,7 +112,7 @@ func (f *finding) place(p *picture, near int64) (from, to float64, next int64) {
 
 // tooClose is how near two stretches are, on an axis from 0 to 1, that cannot be seen
 // apart. It bounds how many there are in a lane.
-const tooClose = 0.003
+const tooClose = 0.005
 
 // merge sorts stretches and joins those that cannot be seen apart.
 func merge(stretches []report.Stretch, fill report.Fill) []report.Stretch {

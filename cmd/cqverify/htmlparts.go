@@ -16,7 +16,8 @@ const htmlFindings = 500
 // those of other logs on the page.
 func (v *verdict) htmlParts(prefix string, heading func(string) report.Part) []report.Part {
 	v.replay = v.replay.sorted()
-	parts := []report.Part{v.notice(), v.fields()[1:]}
+	parts := append([]report.Part{v.notice()}, v.replayNotice()...)
+	parts = append(parts, v.fields()[1:])
 	parts = append(parts, warningList(v.Warnings)...)
 	var p *picture
 	if v.drawing != nil {
@@ -54,16 +55,24 @@ func (v *verdict) notice() report.Part {
 	if v.Verdict == string(seal.Valid) && v.Signer != nil {
 		text += fmt.Sprintf(" Not a byte of it has changed since %s sealed it.", v.signerName())
 	}
-	if v.replay != nil && v.replay.worst > 0 {
-		s := v.replay.Summary
-		switch {
-		case s.High > 0:
-			text += " Apart from the seal, something on the link is hard to explain without an attack: see the replays and anomalies below."
-		case s.Medium > 0:
-			text += " Apart from the seal, something on the link is worth a look: see the replays and anomalies below."
-		}
-	}
 	return report.Notice{Tone: v.tone(), Title: strings.ToUpper(v.Verdict), Text: text}
+}
+
+// replayNotice says what the seal does not: that the link was attacked when the log was
+// recorded, or may have been. There is none where nothing says so.
+func (v *verdict) replayNotice() []report.Part {
+	if v.replay == nil {
+		return nil
+	}
+	switch {
+	case v.replay.Summary.High > 0:
+		return []report.Part{report.Notice{Tone: report.Bad, Title: "Apart from the seal: " + v.replay.verdict() + " on the link",
+			Text: "Some of it is hard to explain without an attack or an edited log; see the replays and anomalies below."}}
+	case v.replay.Summary.Medium > 0:
+		return []report.Part{report.Notice{Tone: report.Odd, Title: "Apart from the seal: " + v.replay.verdict() + " on the link",
+			Text: "Some of it is an attack, or an unusual but honest set-up; see the replays and anomalies below."}}
+	}
+	return nil
 }
 
 // sentenceCase makes a sentence of a phrase.

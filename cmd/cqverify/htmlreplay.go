@@ -35,9 +35,17 @@ func (l *replayLog) htmlParts(prefix string, heading func(string) report.Part) [
 	}
 	parts := []report.Part{report.Notice{Tone: tone, Title: strings.ToUpper(l.verdict()[:1]) + l.verdict()[1:], Text: words}}
 	parts = append(parts, l.parts()[0])
+	said := slices.Clone(l.Warnings)
+	if l.drawing != nil {
+		for _, w := range l.drawing.info.Warnings {
+			if !slices.Contains(said, w) {
+				said = append(said, w)
+			}
+		}
+	}
+	parts = append(parts, warningList(said)...)
 	var p *picture
 	if l.drawing != nil {
-		parts = append(parts, warningList(l.drawing.info.Warnings)...)
 		p = newPicture(l.drawing.line, nil)
 		lanes := []report.Lane{{Name: "log", Stretches: []report.Stretch{{From: p.begin(), To: p.end(), Label: "not compared with a seal"}}}}
 		lanes = append(lanes, l.lanes(p, prefix)...)
@@ -50,7 +58,7 @@ func (l *replayLog) htmlParts(prefix string, heading func(string) report.Part) [
 	parts = append(parts, heading("Findings"))
 	parts = append(parts, l.findingParts(prefix)...)
 	if p != nil {
-		parts = append(parts, l.drawing.parts(p, heading, l.drawing.info.Warnings)...)
+		parts = append(parts, l.drawing.parts(p, heading, said)...)
 	}
 	return parts
 }
