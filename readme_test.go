@@ -25,8 +25,9 @@ var exampleSetup = map[string]string{
 	"cqsign prove":     aFlight + ` && cqkeygen -o pilot`,
 	"cqverify": aFlight + ` && cqkeygen -o pilot && cqsign -k pilot.key flight.tlog &&
 		mkdir keys logs && cp pilot.pub keys && cp flight.tlog* logs`,
-	"cqverify info":  aFlight,
-	"cqverify proof": aFlight + ` && cqkeygen -o pilot`,
+	"cqverify info":   aFlight,
+	"cqverify replay": aFlight + ` && mkdir logs && cp flight.tlog logs && head -c 32 /dev/zero >link.key`,
+	"cqverify proof":  aFlight + ` && cqkeygen -o pilot`,
 }
 
 const aFlight = `cp "$CQKIT"/testdata/logs/copter.tlog flight.tlog`
