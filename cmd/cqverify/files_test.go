@@ -23,6 +23,7 @@ type sealer struct {
 	t      testing.TB
 	key    *keyfile.Private
 	seeds  *tlog.Seeds
+	signer string
 	nonces nonce.Source
 }
 
@@ -40,7 +41,7 @@ func newSealer(t testing.TB) *sealer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &sealer{t: t, key: file.Private, seeds: tlog.NewSeeds(mav.Seeds())}
+	return &sealer{t: t, key: file.Private, seeds: tlog.NewSeeds(mav.Seeds()), signer: "pilot-7"}
 }
 
 // seal seals a log as path, with its index unless index is false.
@@ -48,7 +49,7 @@ func (s *sealer) seal(log []byte, path, name string, every uint64, index bool) [
 	s.t.Helper()
 	prefixes := new(bytes.Buffer)
 	o := seal.Options{
-		Signer: "pilot-7", Name: name, EveryRecords: every, Nonces: &s.nonces,
+		Signer: s.signer, Name: name, EveryRecords: every, Nonces: &s.nonces,
 		Clock: func() time.Time { return time.Date(2026, 11, 21, 2, 10, 0, 0, time.UTC) },
 	}
 	if index {

@@ -76,7 +76,7 @@ func (q *proof) parts() []report.Part {
 	}
 	if q.Signer != nil {
 		fields = append(fields, q.Signer.fields(q.Verdict, q.SignedAt)...)
-		add("log", "%s, as it was called when it was sealed", q.Log)
+		add("log", "%q, as it was called when it was sealed", q.Log)
 	}
 	if q.Earlier != nil {
 		add("earlier", "%s, %s bytes, signed %s", cli.Count(int64(q.Earlier.Leaves), "segment"), cli.Thousands(q.Earlier.Bytes), utc(q.Earlier.SignedAt))

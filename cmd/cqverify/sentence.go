@@ -204,7 +204,7 @@ func (f *finding) source() string {
 	if f.CountNow != 1 {
 		verb = "they are"
 	}
-	return fmt.Sprintf("; %s %s %s of %s, by its seal %s", verb, plural("record", f.CountNow), span(f.From.Index, f.CountNow), f.From.Log, f.From.Seal)
+	return fmt.Sprintf("; %s %s %s of %q, by its seal %q", verb, plural("record", f.CountNow), span(f.From.Index, f.CountNow), f.From.Log, f.From.Seal)
 }
 
 // duration formats microseconds for a person: "0.4 s", "3.2 s", "12m30s".
