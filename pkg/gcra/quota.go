@@ -96,7 +96,10 @@ func (q *Quota) decide(now time.Duration, n uint64, take bool) Decision {
 		left := a.Cells - min(s.used, a.Cells)
 		until := s.end - now
 		if now < s.start {
-			left, until = 0, s.start-now
+			if left >= n {
+				until = s.start - now
+			}
+			left = 0
 		}
 		if i == 0 || left < d.Remaining || left == d.Remaining && until > d.ResetAfter {
 			d.Limit, d.Remaining, d.ResetAfter = a.Cells, left, until

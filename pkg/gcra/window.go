@@ -68,13 +68,14 @@ func (w *Window) decide(now time.Duration, n uint64, take bool) Decision {
 	d := Decision{Limit: w.limit, why: limited}
 	if part+windowParts < w.newest {
 		// So long before the newest part that not all around it is known any more.
-		d.RetryAfter = time.Duration((w.newest-windowParts)*w.part - at)
 		d.ResetAfter = w.until(at, w.limit, part)
-		if n > w.limit {
-			d.why, d.RetryAfter = tooLarge, 0
-		}
-		if n == 0 {
+		switch {
+		case n == 0:
 			d.Allowed, d.why = true, passed
+		case n > w.limit:
+			d.why = tooLarge
+		default:
+			d.RetryAfter = w.until(at, n, part)
 		}
 		return d
 	}
@@ -104,19 +105,16 @@ func (w *Window) decide(now time.Duration, n uint64, take bool) Decision {
 
 // until returns the time from at, in part, until n cells pass.
 func (w *Window) until(at, n, part uint64) time.Duration {
+	part = max(part, w.newest-min(w.newest, windowParts))
 	first := part - min(part, windowParts)
-	if oldest := w.newest - min(w.newest, uint64(len(w.counts)-1)); first < oldest {
-		first = oldest
-	}
-	enough := true
 	for used := w.since(first); used > w.limit-n; first++ {
 		used -= w.counts[first%uint64(len(w.counts))]
-		enough = false
+		part = first + 1 + windowParts
 	}
-	if enough {
-		return 0
+	if start := part * w.part; start > at {
+		return time.Duration(start - at)
 	}
-	return time.Duration((first+windowParts)*w.part - at)
+	return 0
 }
 
 // Refund takes the cells of d out of the part of the window in which they count, if that is still kept.
