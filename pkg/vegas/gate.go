@@ -86,6 +86,7 @@ type Gate struct {
 	qmu     sync.Mutex // lock order: meter.mu, then qmu
 	queue   queue
 	parts   []partition
+	spare   []*waiter
 	refused atomic.Int64
 	late    int64
 	gaveUp  int64

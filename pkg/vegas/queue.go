@@ -2,7 +2,6 @@ package vegas
 
 import (
 	"context"
-	"sync"
 	"time"
 )
 
@@ -23,11 +22,30 @@ type waiter struct {
 	timer      *time.Timer
 }
 
-var waiterPool = sync.Pool{New: func() any {
+func newWaiter() *waiter {
 	t := time.NewTimer(time.Hour)
 	t.Stop()
 	return &waiter{ready: make(chan struct{}, 1), timer: t}
-}}
+}
+
+// maxSpare is how many waiters a gate keeps for reuse. They are the gate's own rather
+// than the process's, so that a gate can live in a bubble of testing/synctest.
+const maxSpare = 256
+
+func (g *Gate) newWaiter() *waiter {
+	if n := len(g.spare); n > 0 {
+		w := g.spare[n-1]
+		g.spare = g.spare[:n-1]
+		return w
+	}
+	return newWaiter()
+}
+
+func (g *Gate) freeWaiter(w *waiter) {
+	if len(g.spare) < maxSpare {
+		g.spare = append(g.spare, w)
+	}
+}
 
 // A waiterList is a doubly linked list in order of arrival.
 type waiterList struct{ first, last *waiter }
@@ -221,39 +239,40 @@ func (g *Gate) Acquire(ctx context.Context, c Class) (Permit, error) {
 		g.refused.Add(1)
 		return Permit{}, ErrFull
 	}
-	w := waiterPool.Get().(*waiter)
-	w.part, w.err = part, nil
-	wait, ok := g.enqueue(w, level(c.Priority))
+	w, wait, ok := g.enqueue(part, level(c.Priority))
 	if !ok {
-		waiterPool.Put(w)
 		g.refused.Add(1)
 		return Permit{}, ErrFull
 	}
-	err := g.await(ctx, w, wait)
-	if err == nil {
-		err = w.err
-	}
-	waiterPool.Put(w)
-	if err != nil {
-		return Permit{}, err
+	if w != nil {
+		err := g.await(ctx, w, wait)
+		if err == nil {
+			err = w.err
+		}
+		g.qmu.Lock()
+		g.freeWaiter(w)
+		g.qmu.Unlock()
+		if err != nil {
+			return Permit{}, err
+		}
 	}
 	return Permit{gate: g, start: g.Now(), part: int32(part)}, nil
 }
 
-// enqueue puts w into the queue, makes room for it if it may, and returns how long it
-// may wait. It may have its permit already.
-func (g *Gate) enqueue(w *waiter, level int) (time.Duration, bool) {
+// enqueue takes a permit for partition part, or else puts a waiter into the queue, makes
+// room for it if it may, and returns it with how long it may wait. The waiter is nil
+// if the permit was taken.
+func (g *Gate) enqueue(part, level int) (*waiter, time.Duration, bool) {
 	g.qmu.Lock()
 	defer g.qmu.Unlock()
-	if !g.queue.waits(w.part) && g.take(w.part, 0) {
-		w.ready <- struct{}{}
-		return 0, true
+	if !g.queue.waits(part) && g.take(part, 0) {
+		return nil, 0, true
 	}
 	now := g.Now()
 	if g.queue.len >= g.cfg.Queue {
 		out := g.queue.evict(level)
 		if out == nil {
-			return 0, false
+			return nil, 0, false
 		}
 		g.queue.remove(out, now)
 		g.state.Add(^(oneWaiter - 1))
@@ -267,10 +286,12 @@ func (g *Gate) enqueue(w *waiter, level int) (time.Duration, bool) {
 	} else if g.queue.busy(now, g.cfg.Patience) {
 		wait = min(wait, g.cfg.Target)
 	}
+	w := g.newWaiter()
+	w.part, w.err = part, nil
 	g.queue.add(w, level)
 	g.state.Add(oneWaiter)
 	g.pump()
-	return wait, true
+	return w, wait, true
 }
 
 // await waits until w has been served or sent away, which it tells by nil, or until

@@ -2,59 +2,79 @@ package vegas
 
 import (
 	"flag"
-	"fmt"
-	"regexp"
 	"testing"
 	"time"
 )
 
-var only = flag.String("only", "", "pattern of scenarios")
 var search = flag.Bool("search", false, "look for the best fixed limit of each scenario")
 
+// TestSearch prints, for each scenario, the goodput of fixed limits up to the first that reaches
+// 99.95 % of the highest: the best.
 func TestSearch(t *testing.T) {
 	if !*search {
-		t.Skip("looks for the best fixed limits; run with -search")
+		t.Skip("looks for the best fixed limits, which takes minutes; run with -search")
 	}
 	for _, sc := range scenarios() {
-		if !regexp.MustCompile(*only).MatchString(sc.name) {
-			continue
-		}
 		c := *sc
-		if c.length > 15*60e9 && c.from < 60e9 {
-			c.length, c.to = 2*60e9, 2*60e9
+		if c.length > 15*time.Minute && c.from < time.Minute {
+			c.length, c.to = 2*time.Minute, 2*time.Minute
 		}
 		n := 0
 		for i := range 100 {
 			n = max(n, c.servers(c.from+(c.to-c.from)*time.Duration(i)/100))
 		}
-		most := 0
-		tot := map[int]outcome{}
-		hi := 2*n/len(c.loads) + 6
-		for l := max(1, (n/len(c.loads))-2); l <= hi; l++ {
-			o := simulate(&c, 1, func(int) limiter { return &fixedLimiter{n: l} })
-			tot[l] = o
-			most = max(most, o.total())
+		n /= len(c.loads)
+		most, low := 0, max(1, n-8)
+		var good []outcome
+		for l := low; l <= n+n/2+6; l++ {
+			good = append(good, simulate(&c, 1, func(int) limiter { return &fixedLimiter{n: l} }))
+			most = max(most, good[len(good)-1].total())
 		}
-		for l := 1; l <= hi; l++ {
-			r := float64(tot[l].total()) / float64(most)
-			if r > 0.98 {
-				fmt.Printf("%-28s best %d good %d %.4f p99 %v\n", c.name, l, tot[l].total(), r, tot[l].p99)
-			}
-			if r >= 0.9995 {
-				break
+		for i, o := range good {
+			if r := float64(o.total()) / float64(most); r > 0.995 {
+				t.Logf("%-28s limit %d: %.2f %%, p99 %v", c.name, low+i, 100*r, o.p99)
+				if r >= 0.9995 {
+					break
+				}
 			}
 		}
 	}
 }
 
-func TestOurs(t *testing.T) {
+// p99Bars are for the scenarios that miss the bar of 1.2; docs/vegas.md has the reasons.
+var p99Bars = map[string]float64{"two services": 1.7, "capacity lost": 1.3, "1 servers, 1 h": 1.3}
+
+// TestScenarios holds the controller to the bars of docs/vegas.md.
+func TestScenarios(t *testing.T) {
 	for _, sc := range scenarios() {
-		if !regexp.MustCompile(*only).MatchString(sc.name) {
-			continue
-		}
-		f := simulate(sc, 1, func(int) limiter { return &fixedLimiter{n: sc.best} })
-		o := simulate(sc, 1, ours)
-		fmt.Printf("%-28s good %6.2f%%  p99 %7.1f / %7.1f = %.2f  limit end %d max %d best %d  split %v\n", sc.name,
-			100*float64(o.total())/float64(f.total()), o.p99.Seconds()*1e3, f.p99.Seconds()*1e3, o.p99.Seconds()/f.p99.Seconds(), o.endLimit, o.maxLimit, sc.best, o.good)
+		t.Run(sc.name, func(t *testing.T) {
+			t.Parallel()
+			if raceDetector {
+				t.Skip("simulates in one goroutine, where there are no races, and takes minutes with the race detector")
+			}
+			if testing.Short() && sc.length > 15*time.Minute {
+				t.Skip("simulates an hour, which takes seconds; not with -short")
+			}
+			bar := 1.2
+			if b, ok := p99Bars[sc.name]; ok {
+				bar = b
+			}
+			fixed := simulate(sc, 1, func(int) limiter { return &fixedLimiter{n: sc.best} })
+			o := simulate(sc, 1, ours)
+			goodput := float64(o.total()) / float64(fixed.total())
+			p99 := float64(o.p99) / float64(fixed.p99)
+			limit := float64(o.maxLimit) / float64(sc.best)
+			t.Logf("goodput %.2f %%, p99 %.1f ms = %.2f of that at %d, limit %d at the end, %d at most",
+				100*goodput, 1e3*o.p99.Seconds(), p99, sc.best, o.endLimit, o.maxLimit)
+			if goodput < 0.98 {
+				t.Errorf("goodput %.2f %% of the best fixed limit's, want at least 98 %%", 100*goodput)
+			}
+			if p99 > bar {
+				t.Errorf("p99 %.2f times that of the best fixed limit, want at most %.2f", p99, bar)
+			}
+			if sc.length == time.Hour && limit > 1.3 {
+				t.Errorf("limit up to %d, %.2f times the best, want at most 1.3", o.maxLimit, limit)
+			}
+		})
 	}
 }

@@ -1,0 +1,5 @@
+//go:build !race
+
+package vegas
+
+const raceDetector = false
