@@ -16,6 +16,7 @@ import (
 type All struct {
 	mu     sync.Mutex
 	limits []Taker
+	each   []Decision // for Take
 }
 
 // NewAll returns limits to be decided together.
@@ -24,8 +25,11 @@ func NewAll(limits ...Taker) *All { return &All{limits: append([]Taker(nil), lim
 // Take asks all limits for n cells at now. The decision's Limit, Remaining and ResetAfter are those of the limit of
 // which the least remains, its Delay and RetryAfter the longest of all.
 func (a *All) Take(now time.Duration, n uint64) Decision {
-	var few [8]Decision
-	return a.TakeEach(now, n, few[:0])
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	d, each := a.take(now, n, a.each[:0])
+	a.each = each
+	return d
 }
 
 // Peek tells whether n cells would pass at now, and changes nothing.
@@ -39,38 +43,40 @@ func (a *All) Peek(now time.Duration, n uint64) Decision {
 	return d
 }
 
-// TakeEach is Take that keeps the answer of each limit in each, which it uses from its beginning and
-// as far as it reaches, for headers and [All.RefundEach].
-func (a *All) TakeEach(now time.Duration, n uint64, each []Decision) Decision {
+// TakeEach is Take that also returns the answer of each limit, appended to each, for headers and
+// [All.RefundEach].
+func (a *All) TakeEach(now time.Duration, n uint64, each []Decision) (Decision, []Decision) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	each = each[:0]
+	d, answers := a.take(now, n, each)
+	return d, answers
+}
+
+func (a *All) take(now time.Duration, n uint64, to []Decision) (Decision, []Decision) {
 	var d Decision
+	before := len(to)
 	for i, l := range a.limits {
 		one := l.Peek(now, n)
 		d = join(i, d, one)
-		each = append(each, one)
+		to = append(to, one)
 	}
 	if !d.Allowed || n == 0 {
-		return d
+		return d, to
 	}
+	each := to[before:]
 	for i, l := range a.limits {
 		each[i] = l.Take(now, n)
-		if i == 0 {
-			d = each[0]
-		} else {
-			d = join(i, d, each[i])
-		}
+		d = join(i, d, each[i])
 		if !each[i].Allowed {
 			a.refund(now, each[:i])
 			break
 		}
 	}
 	d.cells = 0 // Refund is the limits' own
-	return d
+	return d, to
 }
 
-// RefundEach gives back the cells of the decisions that [All.TakeEach] kept, and reports whether
+// RefundEach gives back the cells of the decisions that [All.TakeEach] appended, and reports whether
 // every limit could take them back.
 func (a *All) RefundEach(now time.Duration, each []Decision) bool {
 	a.mu.Lock()

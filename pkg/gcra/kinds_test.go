@@ -164,20 +164,19 @@ func TestAll(t *testing.T) {
 		t.Fatal(err)
 	}
 	all := NewAll(second, hour)
-	var each []Decision
-	each = make([]Decision, 0, 2)
-	if d := all.TakeEach(0, 8, each); !d.Allowed || d.Remaining != 2 || d.Limit != 10 {
+	d, each := all.TakeEach(0, 8, nil)
+	if !d.Allowed || d.Remaining != 2 || d.Limit != 10 {
 		t.Fatalf("got %+v", d)
 	}
 	// The second would pass after a second, the window only after an hour: nothing counts.
-	d := all.Take(time.Second, 8)
+	d = all.Take(time.Second, 8)
 	if d.Allowed || d.Err() != ErrLimited || d.RetryAfter < time.Hour-time.Second {
 		t.Errorf("got %+v", d)
 	}
 	if got := second.Peek(time.Second, 0).Remaining; got != 10 {
 		t.Errorf("%d remain of the limit that would have allowed it, want 10", got)
 	}
-	if !all.RefundEach(0, each[:2]) || all.Peek(0, 10).Remaining != 10 {
+	if !all.RefundEach(0, each) || all.Peek(0, 10).Remaining != 10 {
 		t.Error("refund did not give back what both gave")
 	}
 	if all.Take(0, 11).Err() != ErrTooLarge {
