@@ -26,10 +26,13 @@ type options struct {
 	state     string
 	inOrder   bool
 	allowOpen bool
-	recursive bool
-	folder    bool // an argument is a folder: the report is one of several logs
-	reports   *cli.Reports
-	page      *pageFlag
+	replay    bool
+
+	mavlinkKey string
+	recursive  bool
+	folder     bool // an argument is a folder: the report is one of several logs
+	reports    *cli.Reports
+	page       *pageFlag
 }
 
 func newCommand() *cobra.Command {
@@ -69,6 +72,11 @@ Options:
         --in-order        refuse, by --state, every seal older than the last one
                           of its key
         --allow-open      exit 0 for open logs, too
+        --replay          look for replays and forgeries, too, as "cqverify
+                          replay" does; it changes neither the verdict nor the
+                          exit code
+        --mavlink-key KEY check MAVLink 2 signatures as well; "cqverify replay
+                          --help" has the forms of KEY
     -r, --recursive       look into the subfolders of a folder, too
     -o, --output FILE     write the report to FILE
         --format FORM     table, markdown, csv, json, html or junit
@@ -92,6 +100,8 @@ Options:
 	f.StringArrayVar(&o.also, "also", nil, "another log's seal")
 	f.StringVar(&o.state, "state", "", "remember in this file what was seen")
 	f.BoolVar(&o.inOrder, "in-order", false, "refuse every seal older than the last one of its key")
+	f.BoolVar(&o.replay, "replay", false, "look for replays and forgeries, too")
+	f.StringVar(&o.mavlinkKey, "mavlink-key", "", "check MAVLink 2 signatures with this key")
 	f.BoolVar(&o.allowOpen, "allow-open", false, "exit 0 for open logs, too")
 	f.BoolVarP(&o.recursive, "recursive", "r", false, "look into subfolders, too")
 	o.reports = cli.AddReportFlags(cmd, report.Table, report.Markdown, report.CSV, report.JSON, report.HTML, report.JUnit)
@@ -140,6 +150,9 @@ func verifyAll(cmd *cobra.Command, o *options, args []string) error {
 		return err
 	}
 	j := &judge{cmd: cmd, o: o, keys: keys, seeds: tlog.NewSeeds(mav.Seeds()), alone: len(logs) == 1, draws: len(logs) <= drawnLogs}
+	if j.mavlinkKey, err = mavlinkKey(cmd, o.mavlinkKey); err != nil {
+		return err
+	}
 	if j.also, err = loadAlso(cmd, o.also, keys); err != nil {
 		return err
 	}

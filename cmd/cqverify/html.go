@@ -117,24 +117,31 @@ func (l *replayLog) scanAndDraw(cmd *cobra.Command, seeds *tlog.Seeds, opts repl
 	return nil
 }
 
-// page adds to a verdict what a page shows of its log: how it goes on and what
-// was replayed in it. It is deferred, with what judging it came to.
-func (j *judge) page(l *logfile.Log, v *verdict, err error) error {
-	if err != nil || !j.o.page.wanted() || !j.draws {
+// rest adds to a verdict what was not asked of the seal: how the log goes on, for a
+// page, and what was replayed in it. It is deferred, with what judging it came to.
+func (j *judge) rest(l *logfile.Log, v *verdict, err error) error {
+	draws := j.o.page.wanted() && j.draws
+	asked := j.o.replay || j.o.mavlinkKey != ""
+	if err != nil || !draws && !asked {
 		return err
 	}
-	if v.drawing, err = draw(l, j.seeds); err != nil {
-		return err
+	if draws {
+		if v.drawing, err = draw(l, j.seeds); err != nil {
+			return err
+		}
 	}
-	found, err := replay.Scan(l.Reader(), j.seeds, replay.Options{})
+	found, err := replay.Scan(l.Reader(), j.seeds, replay.Options{Key: j.mavlinkKey})
 	if err == nil {
 		err = l.Unchanged()
 	}
 	if err != nil {
 		return fmt.Errorf("%q: %w", l.Path, err)
 	}
-	v.replay = &replayLog{Log: l.Path}
+	v.replay = &replayLog{Log: l.Path, withKey: j.mavlinkKey != nil}
 	v.replay.fill(found)
+	if asked {
+		v.Replay = replayJSON([]*replayLog{v.replay})
+	}
 	return nil
 }
 

@@ -69,6 +69,12 @@ func suite(verdicts []*verdict, allowOpen bool) report.Suite {
 	s := report.Suite{Name: "cqverify"}
 	for _, v := range verdicts {
 		c := report.Case{Name: v.Log, Class: "seal", Output: v.Warnings}
+		if v.Replay != nil {
+			for i := range v.replay.findings[:min(len(v.replay.findings), shownFindings)] {
+				f := &v.replay.findings[i]
+				c.Output = append(c.Output, fmt.Sprintf("replay: %s %s %s: %s", f.Severity, f.Kind, f.where(), f.sentence(v.replay)))
+			}
+		}
 		switch {
 		case v.err != nil:
 			c.Error = &report.Problem{Type: "error", Message: v.err.Error()}

@@ -36,6 +36,7 @@ type verdict struct {
 	Sealed       *extent   `json:"sealed,omitempty"`
 	Warnings     []string  `json:"warnings"`
 	Findings     []finding `json:"findings"`
+	Replay       any       `json:"replay,omitempty"` // as cqverify replay prints it, if it was asked for
 
 	drawing *drawing   // what a page shows beside it, nil if no page is wanted
 	replay  *replayLog // likewise
@@ -96,6 +97,8 @@ type judge struct {
 	alone bool // one log: it may use all cores
 	draws bool // pages show the course of logs
 
+	mavlinkKey *mav.SigningKey // nil without --mavlink-key
+
 	state *nonce.File // nil without --state, as are the turns
 	turns *turns
 
@@ -125,7 +128,7 @@ func (j *judge) verify(i int, path string, v *verdict) (err error) {
 		return err
 	}
 	defer l.Close()
-	defer func() { err = j.page(l, v, err) }()
+	defer func() { err = j.rest(l, v, err) }()
 	l.Progress = j.progress
 	if v.Verdict != "" { // there is nothing to compare with
 		return j.count(l, v)
