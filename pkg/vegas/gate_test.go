@@ -91,7 +91,7 @@ func TestNeverAboveLimit(t *testing.T) {
 			const most = 12
 			g := newGate(t, most, cfg)
 			var held, worst, served atomic.Int64
-			var bound atomic.Int64 // what held may not pass
+			var bound, resizes atomic.Int64 // what held may not pass, and how often that changed
 			bound.Store(most)
 			ctx, stop := context.WithCancel(t.Context())
 			var wg sync.WaitGroup
@@ -117,8 +117,8 @@ func TestNeverAboveLimit(t *testing.T) {
 							runtime.Gosched()
 							continue
 						}
-						n := held.Add(1)
-						if b := bound.Load(); n > b {
+						was, b := resizes.Load(), bound.Load()
+						if n := held.Add(1); n > b && was == resizes.Load() {
 							worst.Store(n)
 						}
 						perturb()
@@ -131,6 +131,7 @@ func TestNeverAboveLimit(t *testing.T) {
 			r := rand.New(rand.NewPCG(99, 0))
 			for range 300 {
 				n := 1 + r.IntN(most)
+				resizes.Add(1)
 				if int64(n) > bound.Load() {
 					bound.Store(int64(n)) // first allow, then widen
 					g.Resize(n)
@@ -141,6 +142,7 @@ func TestNeverAboveLimit(t *testing.T) {
 					}
 					bound.Store(int64(n))
 				}
+				resizes.Add(1)
 				time.Sleep(100 * time.Microsecond)
 			}
 			stop()
