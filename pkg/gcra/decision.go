@@ -28,6 +28,7 @@ const (
 type Decision struct {
 	Allowed bool // the cells may be used, after Delay
 	DryRun  bool // it would have been a denial, but for a dry run; Err tells why
+	why     reason
 
 	Limit     uint64 // the most cells that pass at once, or in a period
 	Remaining uint64 // cells that would pass right after this call
@@ -36,7 +37,6 @@ type Decision struct {
 	RetryAfter time.Duration // until the same cells would pass if nothing else does; 0 if allowed or if waiting does not help
 	ResetAfter time.Duration // until nothing is owed any more
 
-	why   reason
 	cells uint64
 	mark  uint64 // the state that the decision wrote, for Refund
 	epoch uint64 // and under which limit

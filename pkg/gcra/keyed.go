@@ -51,11 +51,11 @@ func NewKeyed[K comparable](config KeyedConfig) (*Keyed[K], error) {
 }
 
 // Take asks for n cells of key at now; see [Limiter.Take]. For strings it allocates nothing.
-func (k *Keyed[K]) Take(key K, now time.Duration, n uint64) Decision {
-	if k.table == nil {
-		return Decision{}
+func (k *Keyed[K]) Take(key K, now time.Duration, n uint64) (d Decision) {
+	if k.table != nil {
+		k.table.take(&d, maphash.Comparable(k.seed, key), now, n, 0)
 	}
-	return k.table.take(maphash.Comparable(k.seed, key), now, n, 0)
+	return d
 }
 
 // Peek tells whether n cells of key would pass at now, and changes nothing.
@@ -135,11 +135,11 @@ type Entry struct {
 }
 
 // Take asks for n cells at now; see [Limiter.Take].
-func (e Entry) Take(now time.Duration, n uint64) Decision {
-	if e.table == nil {
-		return Decision{}
+func (e Entry) Take(now time.Duration, n uint64) (d Decision) {
+	if e.table != nil {
+		e.table.take(&d, e.hash, now, n, 0)
 	}
-	return e.table.take(e.hash, now, n, 0)
+	return d
 }
 
 // Peek tells whether n cells would pass at now, and changes nothing.
@@ -151,11 +151,11 @@ func (e Entry) Peek(now time.Duration, n uint64) Decision {
 }
 
 // Reserve asks for n cells that may be used up to longest later; see [Limiter.Reserve].
-func (e Entry) Reserve(now time.Duration, n uint64, longest time.Duration) Decision {
-	if e.table == nil {
-		return Decision{}
+func (e Entry) Reserve(now time.Duration, n uint64, longest time.Duration) (d Decision) {
+	if e.table != nil {
+		e.table.take(&d, e.hash, now, n, ticks(longest))
 	}
-	return e.table.take(e.hash, now, n, ticks(longest))
+	return d
 }
 
 // Refund gives back the cells of a decision on the same key; see [Limiter.Refund].

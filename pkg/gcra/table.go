@@ -68,7 +68,9 @@ func (t *table) lock(hash uint64) (*shard, uint64) {
 	return s, key
 }
 
-func (t *table) take(hash uint64, now time.Duration, n, slack uint64) Decision {
+// take decides and writes the decision to d, which is the zero Decision: where the caller's caller
+// finds it, because copying a Decision is dear.
+func (t *table) take(d *Decision, hash uint64, now time.Duration, n, slack uint64) {
 	at := ticks(now)
 	s, key := t.lock(hash)
 	c := s.config
@@ -103,17 +105,18 @@ func (t *table) take(hash uint64, now time.Duration, n, slack uint64) Decision {
 	s.mu.Unlock()
 
 	if !ok && n > 0 {
-		d := c.denied(n, owed, slack)
+		*d = c.denied(n, owed, slack)
 		if t.dry {
-			return d.dry()
+			*d = d.dry()
 		}
-		return d
+		return
 	}
-	d := c.admitted(n, owed+cost, next)
+	d.Allowed, d.why = true, passed
+	d.Limit, d.Remaining, d.ResetAfter = c.burst, c.remaining(owed+cost), nanos(owed+cost)
+	d.cells, d.mark, d.epoch = n, next, c.epoch
 	if owed > room && n > 0 {
 		d.Delay = nanos(owed - room)
 	}
-	return d
 }
 
 func (t *table) peek(hash uint64, now time.Duration, n uint64) Decision {

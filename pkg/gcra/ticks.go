@@ -22,7 +22,7 @@ func ticks(now time.Duration) uint64 {
 
 // nanos returns ticks as a duration, rounded up.
 func nanos(t uint64) time.Duration {
-	return time.Duration(t/ticksPerNano + (t%ticksPerNano+ticksPerNano-1)/ticksPerNano)
+	return time.Duration((t>>1 + (ticksPerNano-1+t&1)>>1) / (ticksPerNano / 2))
 }
 
 // params is a limit as GCRA uses it, and what has to be known of earlier ones.
