@@ -72,13 +72,15 @@ func (h *Hasher) leaves(dst []Hash, data []byte, ends []int) {
 // it sorts them by their number of blocks.
 func (h *Hasher) leavesBatch(dst []Hash, data []byte, start int, ends []int) {
 	// The assembly loads whole blocks and masks what is not of the segment. The
-	// prefix, which is not in data, shifts everything by one.
+	// prefix, which is not in data, shifts everything by one: of a segment that ends
+	// before those beside it, it may load the byte in front. The segment at the very
+	// beginning, which has none, is hashed by itself.
 	readable := cap(data) + 1
 	var count [maxBlocks + 1]int
 	blocks := h.blocks[:len(ends)]
 	for i, begin := 0, start; i < len(blocks); i++ {
 		n := (ends[i] - begin + 1 + 9 + 63) / 64
-		if n > maxBlocks || begin+64*n > readable {
+		if begin == 0 || n > maxBlocks || begin+64*n > readable {
 			n = 0
 			dst[i] = h.leaf(data[begin:ends[i]])
 		}
