@@ -205,7 +205,7 @@ func records(s string, n int) (from, to int, err error) {
 }
 
 // begin is when the logs that are made begin: 2026-06-01 10:00:00 UTC.
-const begin = 1_780_308_000_000_000
+const begin int64 = 1_780_308_000_000_000
 
 // makeLog makes a log of heartbeats, attitudes and, each second, the time, 20 records
 // a second. What the seed decides is in the attitudes, so that no two are alike.
@@ -214,7 +214,7 @@ func makeLog(kind string, n int, seed uint64) ([][]byte, error) {
 	seeds := mav.Seeds()
 	var log [][]byte
 	for i := range n {
-		at := int64(begin + i*50_000)
+		at := begin + int64(i)*50_000
 		id, payload := uint32(30), make([]byte, 28) // ATTITUDE
 		switch {
 		case i%20 == 0:

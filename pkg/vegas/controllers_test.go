@@ -90,7 +90,7 @@ func TestFixed(t *testing.T) {
 }
 
 func TestConfigInOrder(t *testing.T) {
-	for _, c := range []Config{{}, {Initial: 5000}, {Min: 10, Max: 5}, {Initial: -1, Min: -1, Max: -1}, {Max: 1 << 40}} {
+	for _, c := range []Config{{}, {Initial: 5000}, {Min: 10, Max: 5}, {Initial: -1, Min: -1, Max: -1}, {Max: 1 << 30}} {
 		v := NewVegas(c)
 		if l := v.Limit(); l < 1 || l < v.cfg.Min || l > v.cfg.Max || v.cfg.Max > MaxLimit {
 			t.Errorf("%+v: limit %d, bounds %d to %d", c, l, v.cfg.Min, v.cfg.Max)
