@@ -113,8 +113,8 @@ func TestKeyTypes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := address{port: 1, name: "a"}
-	if !k.Take(a, 0, 1).Allowed || k.Take(address{port: 1, name: "a"}, 0, 1).Allowed || !k.Take(address{port: 2, name: "a"}, 0, 1).Allowed {
+	a := address{[16]byte{15: 1}, 1, "a"}
+	if !k.Take(a, 0, 1).Allowed || k.Take(address{[16]byte{15: 1}, 1, "a"}, 0, 1).Allowed || !k.Take(address{[16]byte{15: 2}, 1, "a"}, 0, 1).Allowed {
 		t.Error("structs are not told apart")
 	}
 	s, err := NewKeyed[string](KeyedConfig{Limit: limit})

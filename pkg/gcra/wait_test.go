@@ -16,8 +16,7 @@ func TestWait(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var order []int
-		done := make(chan bool)
+		served := make(chan int)
 		for i := range 6 {
 			go func() {
 				d, err := Wait(t.Context(), clock, l, 1)
@@ -27,18 +26,13 @@ func TestWait(t *testing.T) {
 				if want := time.Duration(max(i-1, 0)) * 100 * time.Millisecond; clock() != want {
 					t.Errorf("waiter %d goes at %v, want %v", i, clock(), want)
 				}
-				order = append(order, i)
-				done <- true
+				served <- i
 			}()
 			synctest.Wait()
 		}
-		for range 6 {
-			<-done
-		}
-		for i, got := range order {
-			if got != i {
-				t.Errorf("served in the order %v", order)
-				break
+		for i := range 6 {
+			if got := <-served; got != i {
+				t.Errorf("waiter %d is served as number %d", got, i)
 			}
 		}
 	})
