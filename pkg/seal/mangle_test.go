@@ -57,7 +57,7 @@ func TestMangledNotes(t *testing.T) {
 			values := otherBytes(s.seal[at])
 			if n := len(s.seal[:at]) - bytes.LastIndex(s.seal[:at], []byte("\n")); n > 200 {
 				values = []byte{values[at%len(values)]} // inside a signature
-				if at%(3*scaleDown(25)) != 0 {
+				if at%(3*scaleDown(60)) != 0 {
 					continue
 				}
 			} else if scaleDown(2) > 1 {
@@ -179,7 +179,7 @@ func TestMangledIndex(t *testing.T) {
 		}
 		checkFindings(t, sealed, presented, v.Findings)
 	}
-	for at := 0; at < len(s.index); at += scaleDown(7) * 23 {
+	for at := 0; at < len(s.index); at += scaleDown(12) * 23 {
 		mangled := bytes.Clone(s.index)
 		mangled[at] ^= 1 << (at % 8)
 		try(mangled, "changed byte", at)
@@ -222,13 +222,13 @@ func TestMangledLog(t *testing.T) {
 			leaf++
 		}
 		for i, b := range otherBytes(s.log[at]) {
-			if (at+i)%(scaleDown(6)*17) == 0 {
+			if (at+i)%(scaleDown(9)*17) == 0 {
 				data := bytes.Clone(s.log)
 				data[at] = b
 				try(data, at, "changed")
 			}
 		}
-		if at%(scaleDown(6)*17) == 0 {
+		if at%(scaleDown(9)*17) == 0 {
 			try(slices.Delete(bytes.Clone(s.log), at, at+1), at, "dropped")
 			try(slices.Insert(bytes.Clone(s.log), at, s.log[at]), at, "doubled")
 			try(s.log[:at], at, "cut before")

@@ -157,7 +157,7 @@ func TestSeveralNotes(t *testing.T) {
 	// Cut the seal anywhere: inside a note it counts up to the one before, and is open.
 	third := bytes.Index(s.seal, []byte("\n\ncqkit")) + 2
 	third += bytes.Index(s.seal[third:], []byte("\n\ncqkit")) + 2
-	for cut := third - 3; cut < third+9000; cut += 37 {
+	for cut := third - 3; cut < third+9000; cut += 37 * scaleDown(6) {
 		torn := s
 		torn.seal = s.seal[:cut]
 		q := torn.request(t, dirty)
