@@ -80,7 +80,8 @@ func (f *File) Update(ctx context.Context, fn func(*State) error) (err error) {
 func resolve(path string) (string, error) {
 	real, err := filepath.EvalSymlinks(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		if _, lerr := os.Lstat(path); lerr == nil {
+		// What is there now may be a file that someone else has just made.
+		if info, lerr := os.Lstat(path); lerr == nil && info.Mode()&fs.ModeSymlink != 0 {
 			return "", err // a link to nothing: where it leads is not ours to make
 		}
 		return path, nil
