@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
 
 	"cqkit/cmd/internal/cli"
 	"cqkit/pkg/report"
@@ -37,10 +38,11 @@ func (r *result) warn(format string, args ...any) {
 	r.Warnings = append(r.Warnings, fmt.Sprintf(format, args...))
 }
 
+// describe takes over what was sealed, and nothing that would keep more in memory.
 func describe(s *seal.Summary) *sum {
-	d := &sum{Origin: s.Origin, Notes: s.Notes, Records: s.Records, Gaps: s.Gaps, GapBytes: s.GapBytes, Bytes: s.Bytes}
+	d := &sum{Origin: strings.Clone(s.Origin), Notes: s.Notes, Records: s.Records, Gaps: s.Gaps, GapBytes: s.GapBytes, Bytes: s.Bytes}
 	if s.HasSpan {
-		d.FirstUS, d.LastUS = &s.First, &s.Last
+		d.FirstUS, d.LastUS = new(s.First), new(s.Last)
 	}
 	return d
 }

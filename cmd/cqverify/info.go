@@ -162,13 +162,14 @@ func kind(name string, head []byte) string {
 	return ""
 }
 
+// fill takes over what was found, and nothing that would keep the survey in memory.
 func (n *info) fill(s *survey.Survey) {
 	n.Bytes, n.Records, n.V1, n.V2, n.Signed = s.Bytes, s.Records, s.V1, s.V2, s.Signed
 	n.CRCOK, n.CRCBad, n.UnknownID = s.OK, s.Bad, s.Unknown
 	n.Gaps, n.GapBytes, n.TimeBackward = s.Gaps, s.GapBytes, s.TimeBackward
 	n.SequenceGaps, n.SequenceLost = s.SequenceGaps, s.SequenceLost
 	if s.HasTime {
-		n.FirstUS, n.LastUS = &s.First, &s.Last
+		n.FirstUS, n.LastUS = new(s.First), new(s.Last)
 	}
 	for source, count := range s.Sources {
 		n.Sources[source.String()] = count

@@ -257,7 +257,7 @@ func (l *replayLog) fill(r *replay.Result) {
 	if r.Format == tlog.Raw {
 		l.Format = "raw"
 	} else if r.Records > 0 {
-		l.FirstUS, l.LastUS = &r.First, &r.Last
+		l.FirstUS, l.LastUS = new(r.First), new(r.Last)
 	}
 	l.Signed, l.WrongKey, l.Dropped, l.prints = r.Signed, r.WrongKey, r.Dropped, r.Prints
 	if l.withKey {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -206,10 +207,12 @@ func (v *verdict) warn(format string, args ...any) {
 func (v *verdict) contents(c *seal.Contents) {
 	v.Records, v.Gaps, v.Bytes = c.Records, c.Gaps, c.Bytes
 	if c.HasSpan {
-		v.FirstUS, v.LastUS = &c.First, &c.Last
+		v.FirstUS, v.LastUS = new(c.First), new(c.Last)
 	}
 }
 
+// fill takes over what was judged. It copies: verdicts stay until all logs are judged,
+// and nothing of a seal or a log may stay with them.
 func (v *verdict) fill(j *seal.Verdict) {
 	v.Verdict, v.Reason, v.Notes = string(j.Outcome), j.Reason, j.Notes
 	v.Warnings = append(v.Warnings, j.Warnings...)
@@ -218,7 +221,7 @@ func (v *verdict) fill(j *seal.Verdict) {
 		v.SignedAt, v.Signer = n.Time.Format(timeLayout), newSigner(n, j.Key)
 		v.Sealed = &extent{Records: n.Leaves - j.SealedGaps, Gaps: j.SealedGaps, Bytes: n.Bytes}
 		if n.HasSpan {
-			v.Sealed.FirstUS, v.Sealed.LastUS = &n.First, &n.Last
+			v.Sealed.FirstUS, v.Sealed.LastUS = new(n.First), new(n.Last)
 		}
 	}
 	if j.Secrets > 0 {
@@ -239,9 +242,9 @@ const timeLayout = "2006-01-02T15:04:05Z"
 // verified it, else by the name that the note claims.
 func newSigner(n *seal.Note, key *seal.Key) *signer {
 	if key != nil && key.Label != "" {
-		return &signer{Name: key.Label, Key: n.Key}
+		return &signer{Name: key.Label, Key: strings.Clone(n.Key)}
 	}
-	return &signer{Name: n.Signer, Claimed: true, Key: n.Key}
+	return &signer{Name: strings.Clone(n.Signer), Claimed: true, Key: strings.Clone(n.Key)}
 }
 
 func newFinding(f *seal.Finding) finding {
@@ -255,7 +258,7 @@ func newFinding(f *seal.Finding) finding {
 		g.Segment = "gap"
 	}
 	if f.HasTime {
-		g.TimeUS, g.UntilUS = &f.Time, &f.Until
+		g.TimeUS, g.UntilUS = new(f.Time), new(f.Until)
 	}
 	if f.First != nil {
 		frame := tlog.Frame(f.First[tlog.TimeSize:])
