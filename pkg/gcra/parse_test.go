@@ -1,6 +1,7 @@
 package gcra
 
 import (
+	"fmt"
 	"math/big"
 	"strings"
 	"testing"
@@ -170,6 +171,16 @@ func TestProfile(t *testing.T) {
 				}
 			}
 		}
+	}
+	if _, err := ParseProfile(strings.Repeat("1/s:1s,", maxPhases) + "1/s"); err == nil {
+		t.Errorf("%d phases are accepted", maxPhases+1)
+	}
+	var long strings.Builder
+	for i := range maxPhases - 1 {
+		fmt.Fprintf(&long, "%d.%09d/s..%d/d:%dns,", i, i*i*7919+1, i+1, 1000003*i+1)
+	}
+	if _, err := ParseProfile(long.String() + "1/s"); err != nil {
+		t.Error(err)
 	}
 	p, err := ParseProfile("0/s..10/s:10s")
 	if err != nil {

@@ -29,6 +29,9 @@ type phase struct {
 	firstLate time.Duration // constant: when the first is due, after start
 }
 
+// maxPhases bounds the work of one parse, and of one Due.
+const maxPhases = 1000
+
 type phaseKind uint8
 
 const (
@@ -48,6 +51,9 @@ func Constant(r Rate) (*Profile, error) {
 // ParseProfile reads a profile such as "1k/s:10s,2k/s:30s", "100/s..2k/s:60s" or
 // "sine:500/s+-200/s:30s", in the grammar of docs/gcra.md.
 func ParseProfile(s string) (*Profile, error) {
+	if n := strings.Count(s, ",") + 1; n > maxPhases {
+		return nil, fmt.Errorf("profile has %d phases, at most %d may be", n, maxPhases)
+	}
 	var phases []phase
 	for text := range strings.SplitSeq(s, ",") {
 		p, err := parsePhase(text)
