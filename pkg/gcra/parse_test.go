@@ -177,7 +177,7 @@ func TestProfile(t *testing.T) {
 	}
 	var long strings.Builder
 	for i := range maxPhases - 1 {
-		fmt.Fprintf(&long, "%d.%09d/s..%d/d:%dns,", i, i*i*7919+1, i+1, 1000003*i+1)
+		fmt.Fprintf(&long, "%d.%09d/s..%d/d:%dns,", i+1, i*i*7919%1_000_000_000+1, i+1, 1000003*i+1)
 	}
 	if _, err := ParseProfile(long.String() + "1/s"); err != nil {
 		t.Error(err)
