@@ -21,11 +21,11 @@ type shard struct {
 	mu       sync.Mutex
 	config   *tableConfig // whose units the TATs are in
 	slots    []slot       // open addressing with linear probing
+	stats    Stats        // what every decision counts is still in the first cache line
 	keys     int
 	floor    uint64 // what a key without an entry has as TAT; the highest TAT dropped
 	overflow [overflowCells]uint64
 	crowded  int // keys that found no room since expired ones were last looked for
-	stats    Stats
 	_        [64]byte // not on one cache line with the next shard's lock
 }
 
