@@ -25,7 +25,7 @@ type shard struct {
 	keys     int
 	floor    uint64 // what a key without an entry has as TAT; the highest TAT dropped
 	overflow [overflowCells]uint64
-	crowded  int // keys that found no room since expired ones were last looked for
+	crowded  int      // keys that found no room since expired ones were last looked for
 	_        [64]byte // not on one cache line with the next shard's lock
 }
 

@@ -196,7 +196,7 @@ func keyedLimiters(b *testing.B, next func(uint64) func() string, fill bool, key
 }
 
 func BenchmarkZipf(b *testing.B) {
-	zipf() // made once, outside of what is measured
+	zipf()                              // made once, outside of what is measured
 	b.Run("bound", func(b *testing.B) { // the key, its hash and a clock
 		seed := maphash.MakeSeed()
 		run(b, func(key string) uint64 { return maphash.String(seed, key) + uint64(now()) }, zipfKeys)
