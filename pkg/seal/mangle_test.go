@@ -57,7 +57,7 @@ func TestMangledNotes(t *testing.T) {
 			values := otherBytes(s.seal[at])
 			if n := len(s.seal[:at]) - bytes.LastIndex(s.seal[:at], []byte("\n")); n > 200 {
 				values = []byte{values[at%len(values)]} // inside a signature
-				if at%(3*scaleDown(60)) != 0 {
+				if at%scaleDown(180) != 0 {
 					continue
 				}
 			} else if scaleDown(2) > 1 {
@@ -74,7 +74,7 @@ func TestMangledNotes(t *testing.T) {
 			}
 		}
 		for at := range end {
-			if at > 3 && at%(5*scaleDown(40)) != 0 && s.seal[at] != '\n' && s.seal[at-1] != '\n' {
+			if at > 3 && at%scaleDown(200) != 0 && s.seal[at] != '\n' && s.seal[at-1] != '\n' {
 				continue
 			}
 			want := Malformed
@@ -83,6 +83,9 @@ func TestMangledNotes(t *testing.T) {
 			}
 			if o := verdict(s.seal[:at], "cut", at); o != want {
 				t.Fatalf("%s: cut at %d of %d: %s, want %s", name, at, end, o, want)
+			}
+			if at%5 != 0 && s.seal[at] != '\n' {
+				continue
 			}
 			for _, dropped := range [][]byte{slices.Delete(bytes.Clone(s.seal), at, at+1), slices.Insert(bytes.Clone(s.seal), at, s.seal[at])} {
 				// An empty line behind the notes counts as damage to the tiles.
@@ -136,10 +139,10 @@ func TestMangledTiles(t *testing.T) {
 		}
 	}
 	tiles := s.seal[start:]
-	step := scaleDown(10) * 2
+	step := scaleDown(20)
 	for at := 0; at < len(tiles); at += step {
 		for i, b := range otherBytes(tiles[at]) {
-			if i%4 == at/2%4 {
+			if i%8 == at%8 {
 				mangled := bytes.Clone(tiles)
 				mangled[at] = b
 				try(mangled, "changed byte", at)
@@ -179,7 +182,7 @@ func TestMangledIndex(t *testing.T) {
 		}
 		checkFindings(t, sealed, presented, v.Findings)
 	}
-	for at := 0; at < len(s.index); at += scaleDown(12) * 23 {
+	for at := 0; at < len(s.index); at += scaleDown(60) * 5 {
 		mangled := bytes.Clone(s.index)
 		mangled[at] ^= 1 << (at % 8)
 		try(mangled, "changed byte", at)
@@ -221,8 +224,9 @@ func TestMangledLog(t *testing.T) {
 		for leaf+1 < len(sealed) && int64(at) >= sealed[leaf+1].offset {
 			leaf++
 		}
-		for i, b := range otherBytes(s.log[at]) {
-			if (at+i)%(scaleDown(9)*17) == 0 {
+		values := otherBytes(s.log[at])
+		for i, b := range values {
+			if i == at%len(values) && at%scaleDown(9) == 0 {
 				data := bytes.Clone(s.log)
 				data[at] = b
 				try(data, at, "changed")
