@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	maxShards      = 1024
+	maxShards      = 128 // each is an object for the collector, and a lock
 	keysPerShard   = 128 // at least, unless there is only one shard
 	defaultMaxKeys = 1 << 20
 	mostMaxKeys    = 1 << 36
