@@ -47,8 +47,8 @@ func newCommand() *cobra.Command {
 
 Judges each LOG against its seal, LOG.cqseal: valid, or what is wrong with it,
 down to the records that were changed, dropped, inserted, moved or doubled. A
-LOG may be a folder, which stands for the .tlog files in it; "-" is standard
-input, whose seal -s names.
+LOG may be a folder, which stands for the .tlog files in it and for those that
+are missing beside their seals; "-" is standard input, whose seal -s names.
 
 Verdicts:
     valid       the log is what was sealed, to its end
