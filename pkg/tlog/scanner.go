@@ -152,6 +152,7 @@ func (s *Scanner) nextGap() (*Segment, error) {
 			break
 		}
 		if s.pos-s.gap >= bufferSize/2 {
+			s.pos-- // what comes last must not be empty, should the gap end here
 			return s.cutGap(true), nil
 		}
 		s.fill()

@@ -262,6 +262,22 @@ func TestChangedByte(t *testing.T) {
 	}
 }
 
+// TestLongGaps has gaps that end near where a reader's buffer makes it cut them.
+func TestLongGaps(t *testing.T) {
+	const records = 40 // behind the gap, more than the scanner looks ahead
+	behind := bytes.Repeat(heartbeat(1, 1, t0), records)
+	for n := bufferSize - 600; n < bufferSize+100; n++ {
+		data := join(make([]byte, n), behind)
+		got := cut(t, tlog.NewScanner(bytes.NewReader(data), seeds, tlog.Timed), data)
+		if len(got) != 1+records || got[0].bytes != n {
+			t.Fatalf("gap of %d bytes: got %v", n, got)
+		}
+	}
+}
+
+// bufferSize is that of a scanner over a reader.
+const bufferSize = 256 << 10
+
 func TestReadError(t *testing.T) {
 	a := heartbeat(1, 1, t0)
 	s := tlog.NewScanner(io.MultiReader(bytes.NewReader(a), iotest.ErrReader(io.ErrClosedPipe)), seeds, tlog.Timed)
