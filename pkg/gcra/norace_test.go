@@ -1,6 +1,0 @@
-//go:build !race
-
-package gcra
-
-// fewer divides the rounds of long tests.
-const fewer = 1
