@@ -1,6 +1,8 @@
 package seal
 
 import (
+	"sync"
+
 	"cqkit/pkg/merkle"
 )
 
@@ -80,18 +82,20 @@ func newTree(workers int, sink func([]byte) error) *tree {
 	return t
 }
 
+// batches keeps batches between trees: most logs are small, and growing buffers anew
+// for each would cost more than hashing it.
+var batches = sync.Pool{New: func() any { return &batch{ready: make(chan struct{}, 1)} }}
+
 func (t *tree) take() *batch {
+	var b *batch
 	select {
-	case b := <-t.free:
-		b.data, b.ends, b.large, b.sync = b.data[:0], b.ends[:0], b.large[:0], nil
-		b.first = t.count
-		return b
+	case b = <-t.free:
 	default:
-		return &batch{
-			first: t.count,
-			ready: make(chan struct{}, 1),
-		}
+		b = batches.Get().(*batch)
 	}
+	b.data, b.ends, b.large = b.data[:0], b.ends[:0], b.large[:0]
+	b.first = t.count
+	return b
 }
 
 // add appends one segment, of at most batchBytes, as a leaf. It copies it.
@@ -158,6 +162,15 @@ func (t *tree) close() {
 	close(t.jobs)
 	close(t.queue)
 	<-t.ended
+	batches.Put(t.cur)
+	for {
+		select {
+		case b := <-t.free:
+			batches.Put(b)
+		default:
+			return
+		}
+	}
 }
 
 // hash computes a batch's leaf hashes and folds the complete tiles among them.
