@@ -1,0 +1,164 @@
+package gcra
+
+import (
+	"math/big"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// TestConcurrentHistories lets goroutines take, reserve and refund with clocks that run apart and
+// checks the promise over every interval, and that nothing is lost: when all is over, what is owed is
+// what was used, if no time has passed.
+func TestConcurrentHistories(t *testing.T) {
+	limit := Limit{Rate{1_000_000, time.Second}, 50}
+	kinds := map[string]func(t *testing.T) Reserver{
+		"limiter": func(t *testing.T) Reserver {
+			l, err := New(limit.Rate, limit.Burst)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return l
+		},
+		"keyed": func(t *testing.T) Reserver {
+			k, err := NewKeyed[string](KeyedConfig{Limit: limit})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return k.Key("a")
+		},
+	}
+	for name, make := range kinds {
+		t.Run(name, func(t *testing.T) {
+			for round := range 10 {
+				l := make(t)
+				var shared atomic.Int64
+				events := [8][]event{}
+				var wg sync.WaitGroup
+				for g := range events {
+					wg.Go(func() {
+						rng := rand.New(rand.NewPCG(uint64(round), uint64(g)))
+						for range 60 {
+							now := time.Duration(shared.Add(rng.Int64N(2000))) - time.Duration(rng.Int64N(3000))
+							n := 1 + rng.Uint64N(5)
+							var d Decision
+							if rng.IntN(5) == 0 {
+								d = l.Reserve(now, n, 20*time.Microsecond)
+							} else {
+								d = l.Take(now, n)
+							}
+							if d.Allowed && !(rng.IntN(3) == 0 && l.Refund(now, &d)) {
+								events[g] = append(events[g], event{max(now, 0) + d.Delay, n})
+							}
+						}
+					})
+				}
+				wg.Wait()
+				var all []event
+				for _, e := range events {
+					all = append(all, e...)
+				}
+				checkPromise(t, limit, all, limitBound(limit, 1))
+			}
+		})
+	}
+}
+
+func TestNothingIsLost(t *testing.T) {
+	limit := Limit{Rate{1, time.Second}, 100_000}
+	l, err := New(limit.Rate, limit.Burst)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keyed, err := NewKeyed[int](KeyedConfig{Limit: limit, MaxKeys: 1000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var used, usedKeyed, refunded atomic.Uint64
+	var wg sync.WaitGroup
+	for g := range 8 {
+		wg.Go(func() {
+			rng := rand.New(rand.NewPCG(9, uint64(g)))
+			for range 2000 {
+				n := 1 + rng.Uint64N(9)
+				if d := l.Take(0, n); d.Allowed && !(rng.IntN(4) == 0 && l.Refund(0, &d)) {
+					used.Add(n)
+				}
+				d := keyed.Take(7, 0, n)
+				if !d.Allowed {
+					continue
+				}
+				if rng.IntN(4) == 0 && keyed.Refund(7, 0, &d) {
+					refunded.Add(n)
+					continue
+				}
+				usedKeyed.Add(n)
+			}
+		})
+	}
+	wg.Wait()
+	if got, want := l.Peek(0, 0).Remaining, limit.Burst-used.Load(); got != want {
+		t.Errorf("limiter: %d remain, want %d", got, want)
+	}
+	if got, want := keyed.Peek(7, 0, 0).Remaining, limit.Burst-usedKeyed.Load(); got != want {
+		t.Errorf("keyed: %d remain, want %d", got, want)
+	}
+	if s := keyed.Stats(); s.Cells-s.Refunded != usedKeyed.Load() || s.Refunded != refunded.Load() || s.Keys != 1 {
+		t.Errorf("keyed: %+v, want %d cells used and %d refunded", s, usedKeyed.Load(), refunded.Load())
+	}
+}
+
+// TestConcurrentChanges changes limits under load. Every cell passes under one of two limits, so
+// the faster one and the larger burst bound them all.
+func TestConcurrentChanges(t *testing.T) {
+	slow, fast := Limit{Rate{1000, time.Second}, 10}, Limit{Rate{5000, time.Second}, 20}
+	l, err := New(slow.Rate, slow.Burst)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keyed, err := NewKeyed[int](KeyedConfig{Limit: slow, MaxKeys: 300})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var clock atomic.Int64
+	var done atomic.Bool
+	var changer, takers sync.WaitGroup
+	changer.Go(func() {
+		for i := 0; !done.Load(); i++ {
+			to := []Limit{slow, fast}[i%2]
+			if l.Change(time.Duration(clock.Load()), to) != nil || keyed.Change(time.Duration(clock.Load()), to) != nil {
+				t.Error("change refused")
+			}
+		}
+	})
+	var events, keyedEvents [4][]event
+	for g := range events {
+		takers.Go(func() {
+			for i := range 500 {
+				now := time.Duration(clock.Add(int64(20 * time.Microsecond)))
+				if l.Take(now, 1).Allowed {
+					events[g] = append(events[g], event{now, 1})
+				}
+				if keyed.Take(-1, now, 1).Allowed {
+					keyedEvents[g] = append(keyedEvents[g], event{now, 1})
+				}
+				keyed.Take(i, now, 1)
+			}
+		})
+	}
+	takers.Wait()
+	done.Store(true)
+	changer.Wait()
+	for _, events := range [][4][]event{events, keyedEvents} {
+		var all []event
+		for _, e := range events {
+			all = append(all, e...)
+		}
+		if len(all) < 20 {
+			t.Errorf("only %d cells passed", len(all))
+		}
+		checkPromise(t, "changing", all, func(from, to time.Duration) *big.Rat { return limitBound(fast, 0)(from, to) })
+	}
+}
