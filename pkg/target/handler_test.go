@@ -46,10 +46,7 @@ func load(h http.Handler, clients int, d time.Duration) {
 
 // TestCapacity loads targets for minutes of a virtual clock.
 func TestCapacity(t *testing.T) {
-	if near > 0 {
-		naps.Add(maxNaps) // nanosleep does not know the virtual clock
-		defer naps.Add(-maxNaps)
-	}
+	onlyTimers(t)
 	for _, tt := range []struct {
 		service string
 		servers int
@@ -88,10 +85,7 @@ func TestCapacity(t *testing.T) {
 
 // TestStall checks the quantile of docs/target.md at an even rate.
 func TestStall(t *testing.T) {
-	if near > 0 {
-		naps.Add(maxNaps)
-		defer naps.Add(-maxNaps)
-	}
+	onlyTimers(t)
 	synctest.Test(t, func(t *testing.T) {
 		h, err := New(Config{Stall: Cycle{time.Second, 8 * time.Second}})
 		if err != nil {

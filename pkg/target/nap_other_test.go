@@ -1,0 +1,7 @@
+//go:build !linux
+
+package target
+
+import "testing"
+
+func onlyTimers(*testing.T) {}
