@@ -42,7 +42,7 @@ func openSealed(log Log, seal []byte, workers int) (*sealedLog, error) {
 		s.gaps = append(s.gaps, n.Gaps...)
 	}
 	w := newWalker(log, max(workers, 1), nil)
-	defer w.tree.close()
+	defer w.close()
 	w.mark = func(offset int64) { s.marks = append(s.marks, offset) }
 	if _, err := w.all(p.Notes); err == errDiffers || err == errSpan {
 		return nil, ErrNotSealed
@@ -61,7 +61,7 @@ func resealed(log Log, notes []*Note, workers int) ([]uint64, error) {
 		prefixes = appendPrefixes(prefixes, raw)
 		return nil
 	})
-	defer w.tree.close()
+	defer w.close()
 	if _, err := w.all(notes); err == errDiffers || err == errSpan {
 		return nil, errChanged
 	} else if err != nil {

@@ -8,12 +8,16 @@ import (
 	"io"
 )
 
-// startIndexCheck compares the index with the hash the note signs while the caller
-// does something else. The error says why the index cannot be used.
-func startIndexCheck(index *Log, n *Note) <-chan error {
+// startIndexCheck compares the index with the hash the note signs, with more than one
+// worker while the caller does something else. The returned function waits for the
+// result, which says why the index cannot be used.
+func startIndexCheck(index *Log, n *Note, workers int) (wait func() error) {
+	if workers == 1 {
+		return func() error { return checkIndex(index, n) }
+	}
 	result := make(chan error, 1)
 	go func() { result <- checkIndex(index, n) }()
-	return result
+	return func() error { return <-result }
 }
 
 func checkIndex(index *Log, n *Note) error {
@@ -34,7 +38,9 @@ func checkIndex(index *Log, n *Note) error {
 // that the note signs. If it returns an error, nothing f was given may be used.
 func eachPrefixes(index *Log, n *Note, f func([]byte)) error {
 	h := sha256.New()
-	buf := make([]byte, 256<<10)
+	lent := buffers.Get().(*[bufferSize]byte)
+	defer buffers.Put(lent)
+	buf := lent[:256<<10]
 	r := io.NewSectionReader(index, 0, index.Size)
 	for {
 		k, err := io.ReadFull(r, buf)

@@ -18,10 +18,11 @@ const (
 )
 
 // tree computes the tree over segments as they come. One goroutine adds them, some
-// hash batches of them, and one joins the batches in order. It keeps no more than
-// the batches under way and the roots of the tiles, 1/8 byte a leaf.
+// hash batches of them, and one joins the batches in order; with one worker, the
+// goroutine that adds does it all. It keeps no more than the batches under way and the
+// roots of the tiles, 1/8 byte a leaf.
 type tree struct {
-	jobs  chan *batch
+	jobs  chan *batch // nil with one worker, as are the next three
 	queue chan *batch // the same batches, in order
 	free  chan *batch
 	ended chan struct{}
@@ -32,7 +33,8 @@ type tree struct {
 	// sink, if set, is given the index prefixes of consecutive leaves, in order.
 	sink func(prefixes []byte) error
 
-	// The rest is the joining goroutine's, until ended is closed or a sync returns.
+	// The rest is the joining goroutine's, if there is one, until ended is closed or a
+	// sync returns.
 	frontier merkle.Frontier
 	tail     []merkle.Hash // leaf hashes of the incomplete last tile
 	tiles    []merkle.Hash // roots of the complete tiles
@@ -58,16 +60,24 @@ type largeLeaf struct {
 	hash merkle.Hash
 }
 
-// newTree starts workers goroutines that hash and one that joins.
+// newTree starts workers goroutines that hash and one that joins. It starts none for
+// one worker: a small log is hashed sooner than handed over and waited for, and who
+// has many of them keeps the other cores busy with the next.
 func newTree(workers int, sink func([]byte) error) *tree {
-	depth := workers + 2
-	t := &tree{
-		jobs:  make(chan *batch, depth),
-		queue: make(chan *batch, depth),
-		free:  make(chan *batch, depth+workers+2),
-		ended: make(chan struct{}),
-		sink:  sink,
+	t := &tree{sink: sink}
+	if workers > 1 {
+		t.start(workers)
 	}
+	t.cur = t.take()
+	return t
+}
+
+func (t *tree) start(workers int) {
+	depth := workers + 2
+	t.jobs = make(chan *batch, depth)
+	t.queue = make(chan *batch, depth)
+	t.free = make(chan *batch, depth+workers+2)
+	t.ended = make(chan struct{})
 	for range workers {
 		go func() {
 			var h merkle.Hasher
@@ -77,9 +87,7 @@ func newTree(workers int, sink func([]byte) error) *tree {
 			}
 		}()
 	}
-	go t.join()
-	t.cur = t.take()
-	return t
+	go t.joinAll()
 }
 
 // batches keeps batches between trees: most logs are small, and growing buffers anew
@@ -93,9 +101,13 @@ func (t *tree) take() *batch {
 	default:
 		b = batches.Get().(*batch)
 	}
-	b.data, b.ends, b.large = b.data[:0], b.ends[:0], b.large[:0]
-	b.first = t.count
+	b.clear(t.count)
 	return b
+}
+
+// clear makes the batch ready for leaves from number first on.
+func (b *batch) clear(first uint64) {
+	b.first, b.data, b.ends, b.large = first, b.data[:0], b.ends[:0], b.large[:0]
 }
 
 // add appends one segment, of at most batchBytes, as a leaf. It copies it.
@@ -121,20 +133,27 @@ func (t *tree) added() {
 }
 
 func (t *tree) flush() {
-	if len(t.cur.ends) == 0 {
-		return
+	switch {
+	case len(t.cur.ends) == 0:
+	case t.jobs == nil:
+		t.cur.hash(&t.fold, t.sink != nil)
+		t.join(t.cur)
+		t.cur.clear(t.count)
+	default:
+		t.queue <- t.cur
+		t.jobs <- t.cur
+		t.cur = t.take()
 	}
-	t.queue <- t.cur
-	t.jobs <- t.cur
-	t.cur = t.take()
 }
 
 // root returns the number of leaves so far and the root over them.
 func (t *tree) root() (uint64, merkle.Hash, error) {
 	t.flush()
-	done := make(chan struct{})
-	t.queue <- &batch{sync: done}
-	<-done
+	if t.queue != nil {
+		done := make(chan struct{})
+		t.queue <- &batch{sync: done}
+		<-done
+	}
 	tail := append([]merkle.Hash(nil), t.tail...)
 	if len(tail) == 0 {
 		return t.count, t.frontier.Root(), t.err
@@ -159,10 +178,13 @@ func (t *tree) allTiles() []merkle.Hash {
 
 // close ends the goroutines. It must be called once, also after an error.
 func (t *tree) close() {
+	batches.Put(t.cur)
+	if t.jobs == nil {
+		return
+	}
 	close(t.jobs)
 	close(t.queue)
 	<-t.ended
-	batches.Put(t.cur)
 	for {
 		select {
 		case b := <-t.free:
@@ -201,7 +223,8 @@ func (b *batch) head() int {
 	return min(int(-b.first%tileLeaves), len(b.ends))
 }
 
-func (t *tree) join() {
+// joinAll joins the batches of the queue until it is closed.
+func (t *tree) joinAll() {
 	defer close(t.ended)
 	for b := range t.queue {
 		if b.sync != nil {
@@ -209,20 +232,25 @@ func (t *tree) join() {
 			continue
 		}
 		<-b.ready
-		if t.sink != nil && t.err == nil {
-			t.err = t.sink(b.prefix)
-		}
-		head := b.head()
-		t.append(b.hashes[:head])
-		for _, root := range b.tiles {
-			t.tile(root)
-		}
-		t.append(b.hashes[head+len(b.tiles)*tileLeaves:])
+		t.join(b)
 		select {
 		case t.free <- b:
 		default:
 		}
 	}
+}
+
+// join adds a batch that was hashed.
+func (t *tree) join(b *batch) {
+	if t.sink != nil && t.err == nil {
+		t.err = t.sink(b.prefix)
+	}
+	head := b.head()
+	t.append(b.hashes[:head])
+	for _, root := range b.tiles {
+		t.tile(root)
+	}
+	t.append(b.hashes[head+len(b.tiles)*tileLeaves:])
 }
 
 // append adds leaf hashes that no worker folded.

@@ -55,7 +55,7 @@ type Request struct {
 	// been seen. It is asked only about notes that verify and fit the log.
 	Known func(*Note) (superseded bool, err error)
 
-	Workers int // goroutines that hash; runtime.NumCPU if less than 1
+	Workers int // goroutines that hash, with 1 the caller's; runtime.NumCPU if less than 1
 }
 
 // Verify judges a log. The error says that the log could not be read; whatever is
@@ -74,10 +74,10 @@ func Verify(q Request) (*Verdict, error) {
 	if err := v.checkKey(p, q.Keys); err != nil {
 		return v, nil
 	}
-	index := startIndexCheck(q.Index, v.Note)
+	index := startIndexCheck(q.Index, v.Note, q.Workers)
 	holds, secrets, err := walk(q.Log, p.Notes, q.Workers)
 	v.Secrets = secrets
-	if indexErr := <-index; indexErr != nil {
+	if indexErr := index(); indexErr != nil {
 		q.Index = nil
 		v.warn("%v", indexErr)
 	}

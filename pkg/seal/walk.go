@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 
 	"cqkit/pkg/merkle"
 	"cqkit/pkg/tlog"
@@ -32,20 +33,36 @@ var errSpan = errors.New("the seal states other times than the records it covers
 // errDiffers; any other error is a failed read.
 func walk(log Log, notes []*Note, workers int) (holds int, secrets uint64, err error) {
 	w := newWalker(log, workers, nil)
-	defer w.tree.close()
+	defer w.close()
 	holds, err = w.all(notes)
 	return holds, w.secrets, err
 }
 
 // newWalker returns a walker at the beginning of log. sink is as in newTree.
 func newWalker(log Log, workers int, sink func([]byte) error) *walker {
+	lent := buffers.Get().(*[bufferSize]byte)
 	return &walker{
 		r:    io.NewSectionReader(log, 0, log.Size),
 		size: log.Size,
-		buf:  make([]byte, 0, max(0, min(walkBuffer, log.Size))+1),
+		lent: lent,
+		buf:  lent[:0],
 		tree: newTree(workers, sink),
 	}
 }
+
+// close gives back what the walker works with. It must be called once.
+func (w *walker) close() {
+	w.tree.close()
+	buffers.Put(w.lent)
+	w.lent, w.buf = nil, nil
+}
+
+// buffers keeps what files are read into: most logs are small, and a new buffer for
+// each would have to be cleared first and collected afterwards.
+var buffers = sync.Pool{New: func() any { return new([bufferSize]byte) }}
+
+// bufferSize is as much of a log as is read at a time.
+const bufferSize = 1 << 20
 
 // all walks through all notes and returns how many hold.
 func (w *walker) all(notes []*Note) (int, error) {
@@ -67,12 +84,11 @@ func (w *walker) all(notes []*Note) (int, error) {
 	return len(notes), nil
 }
 
-const walkBuffer = 1 << 20
-
 type walker struct {
 	r       io.Reader
 	size    int64 // of the log
-	buf     []byte
+	lent    *[bufferSize]byte
+	buf     []byte // of lent
 	pos     int
 	base    int64 // offset of buf[0]
 	eof     bool
