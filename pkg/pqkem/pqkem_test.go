@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"cqkit/pkg/internal/avx"
 )
 
 var algorithmsUnderTest = []Algorithm{MLKEM1024, X25519MLKEM1024}
@@ -244,8 +246,8 @@ func BenchmarkSHA256After(b *testing.B) {
 		sha256.Sum256(buf)
 		return time.Since(start)
 	}
-	enterVector()
-	leaveVector()
+	avx.Enter()
+	avx.Leave()
 	for name, call := range afterEach(b) {
 		b.Run(name, func(b *testing.B) {
 			alone, after := time.Hour, time.Hour
@@ -253,8 +255,8 @@ func BenchmarkSHA256After(b *testing.B) {
 				alone = min(alone, hash())
 				call()
 				after = min(after, hash())
-				enterVector()
-				leaveVector()
+				avx.Enter()
+				avx.Leave()
 			}
 			b.ReportMetric(float64(after)/float64(alone), "after/alone")
 		})

@@ -16,6 +16,8 @@ import (
 	"testing"
 
 	"github.com/cloudflare/circl/kem/mlkem/mlkem1024"
+
+	"cqkit/pkg/internal/avx"
 )
 
 // The vectors lie beside the repository; ../../../shared/data/vectors/MANIFEST.md says
@@ -88,8 +90,8 @@ func encapsulate(p *PublicKey, m []byte) (secret, ciphertext []byte, err error) 
 // refuses to read, to use the vectors that have nothing else.
 func fromExpanded(t *testing.T, dk []byte) *PrivateKey {
 	t.Helper()
-	enterVector()
-	defer leaveVector()
+	avx.Enter()
+	defer avx.Leave()
 	sk := new(mlkem1024.PrivateKey)
 	if err := sk.Unpack(dk); err != nil {
 		t.Fatal(err)

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/cloudflare/circl/sign/mldsa/mldsa87"
+
+	"cqkit/pkg/internal/avx"
 )
 
 var algorithmsUnderTest = []Algorithm{MLDSA87, SLHDSASHA2256s}
@@ -86,8 +88,8 @@ func BenchmarkVerify(b *testing.B) {
 // BenchmarkBracket is what clearing the vector registers costs a call.
 func BenchmarkBracket(b *testing.B) {
 	for b.Loop() {
-		enterVector()
-		leaveVector()
+		avx.Enter()
+		avx.Leave()
 	}
 }
 
@@ -127,8 +129,8 @@ func BenchmarkSHA256After(b *testing.B) {
 		sha256.Sum256(buf)
 		return time.Since(start)
 	}
-	enterVector()
-	leaveVector() // start clean, whatever ran on this thread before
+	avx.Enter()
+	avx.Leave() // start clean, whatever ran on this thread before
 	run := func(b *testing.B, call func()) {
 		alone, after := time.Duration(math.MaxInt64), time.Duration(math.MaxInt64)
 		b.SetBytes(int64(len(buf)))
@@ -136,8 +138,8 @@ func BenchmarkSHA256After(b *testing.B) {
 			alone = min(alone, hash())
 			call()
 			after = min(after, hash())
-			enterVector()
-			leaveVector()
+			avx.Enter()
+			avx.Leave()
 		}
 		b.ReportMetric(float64(alone.Nanoseconds()), "alone_ns")
 		b.ReportMetric(float64(after.Nanoseconds()), "after_ns")

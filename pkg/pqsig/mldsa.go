@@ -2,13 +2,15 @@ package pqsig
 
 import (
 	"github.com/cloudflare/circl/sign/mldsa/mldsa87"
+
+	"cqkit/pkg/internal/avx"
 )
 
-// Every function here brackets its call with enterVector and leaveVector.
+// Every function here brackets its call with avx.Enter and avx.Leave.
 
 func newMLDSA(seed [MLDSA87SeedSize]byte) (*mldsa87.PrivateKey, *PublicKey) {
-	enterVector()
-	defer leaveVector()
+	avx.Enter()
+	defer avx.Leave()
 	pk, sk := mldsa87.NewKeyFromSeed(&seed)
 	raw := pk.Bytes()
 	// The pk above shares the matrix of sk, which Wipe clears. An own copy costs
@@ -17,14 +19,14 @@ func newMLDSA(seed [MLDSA87SeedSize]byte) (*mldsa87.PrivateKey, *PublicKey) {
 }
 
 func expandMLDSA(sk *mldsa87.PrivateKey) []byte {
-	enterVector()
-	defer leaveVector()
+	avx.Enter()
+	defer avx.Leave()
 	return sk.Bytes()
 }
 
 func parseMLDSA(raw [MLDSA87PublicKeySize]byte) *mldsa87.PublicKey {
-	enterVector()
-	defer leaveVector()
+	avx.Enter()
+	defer avx.Leave()
 	return unpackMLDSA(&raw)
 }
 
@@ -36,8 +38,8 @@ func unpackMLDSA(raw *[MLDSA87PublicKeySize]byte) *mldsa87.PublicKey {
 
 func signMLDSA(sk *mldsa87.PrivateKey, msg []byte, context string, hedged bool) ([]byte, error) {
 	sig := make([]byte, MLDSA87SignatureSize)
-	enterVector()
-	defer leaveVector()
+	avx.Enter()
+	defer avx.Leave()
 	// Not (*PrivateKey).Sign: it ignores its reader, is deterministic and has no context.
 	if err := mldsa87.SignTo(sk, msg, []byte(context), hedged, sig); err != nil {
 		return nil, err
@@ -46,7 +48,7 @@ func signMLDSA(sk *mldsa87.PrivateKey, msg []byte, context string, hedged bool) 
 }
 
 func verifyMLDSA(pk *mldsa87.PublicKey, msg []byte, context string, sig []byte) bool {
-	enterVector()
-	defer leaveVector()
+	avx.Enter()
+	defer avx.Leave()
 	return mldsa87.Verify(pk, msg, []byte(context), sig)
 }

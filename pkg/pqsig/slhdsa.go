@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"github.com/cloudflare/circl/sign/slhdsa"
+
+	"cqkit/pkg/internal/avx"
 )
 
 // newSLH returns the 128-byte private key of a 96-byte seed. The library's key
@@ -12,8 +14,8 @@ import (
 // (FIPS 205, Algorithm 21), so handing it the seed is slh_keygen_internal
 // (Algorithm 18).
 func newSLH(seed []byte) (private []byte, public *PublicKey, err error) {
-	enterVector()
-	defer leaveVector()
+	avx.Enter()
+	defer avx.Leave()
 	pk, sk, err := slhdsa.GenerateKey(bytes.NewReader(seed), slhdsa.SHA2_256s)
 	if err != nil {
 		return nil, nil, fmt.Errorf("making %v key: %w", SLHDSASHA2256s, err)
@@ -39,8 +41,8 @@ func parseSLH(raw []byte) (*slhdsa.PublicKey, error) {
 // signSLH decodes the key for each signature: against the time a signature
 // takes it is free, and the 128 bytes we keep are ours to wipe.
 func signSLH(private, msg []byte, context string, hedged bool) ([]byte, error) {
-	enterVector()
-	defer leaveVector()
+	avx.Enter()
+	defer avx.Leave()
 	sk := slhdsa.PrivateKey{ID: slhdsa.SHA2_256s}
 	if err := sk.UnmarshalBinary(private); err != nil {
 		return nil, fmt.Errorf("%v private key: %w", SLHDSASHA2256s, err)
@@ -53,7 +55,7 @@ func signSLH(private, msg []byte, context string, hedged bool) ([]byte, error) {
 }
 
 func verifySLH(pk *slhdsa.PublicKey, msg []byte, context string, sig []byte) bool {
-	enterVector()
-	defer leaveVector()
+	avx.Enter()
+	defer avx.Leave()
 	return slhdsa.Verify(pk, slhdsa.NewMessage(msg), sig, []byte(context))
 }

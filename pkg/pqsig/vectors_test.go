@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"github.com/cloudflare/circl/sign/mldsa/mldsa87"
+
+	"cqkit/pkg/internal/avx"
 )
 
 // The vectors lie beside the repository; ../../../shared/data/vectors/MANIFEST.md says
@@ -98,8 +100,8 @@ func fromExpanded(t *testing.T, alg Algorithm, sk []byte) *PrivateKey {
 		}
 		return k
 	}
-	enterVector()
-	defer leaveVector()
+	avx.Enter()
+	defer avx.Leave()
 	m := new(mldsa87.PrivateKey)
 	if err := m.UnmarshalBinary(sk); err != nil {
 		t.Fatal(err)

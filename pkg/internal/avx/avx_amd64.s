@@ -1,12 +1,12 @@
 #include "textflag.h"
 
-// func vzeroupper()
-TEXT ·vzeroupper(SB), NOSPLIT, $0-0
+// func clearUpper()
+TEXT ·clearUpper(SB), NOSPLIT, $0-0
 	VZEROUPPER
 	RET
 
-// func xinuse() (bitmap uint32, ok bool)
-TEXT ·xinuse(SB), NOSPLIT, $0-5
+// func inUse() (bitmap uint32, ok bool)
+TEXT ·inUse(SB), NOSPLIT, $0-5
 	MOVL $0xd, AX
 	MOVL $1, CX
 	CPUID
