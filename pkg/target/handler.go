@@ -48,8 +48,8 @@ type Config struct {
 	Limit func(answer http.Header, r *http.Request, now time.Duration) bool
 }
 
-// check returns what is wrong with c.
-func (c Config) check() error {
+// Check returns what is wrong with c, or nil.
+func (c Config) Check() error {
 	switch {
 	case c.Servers < 0 || c.Servers > MaxServers:
 		return fmt.Errorf("%d servers, not 0 to %d", c.Servers, MaxServers)
@@ -87,7 +87,7 @@ type Handler struct {
 
 // New returns a handler, whose time begins now.
 func New(config Config) (*Handler, error) {
-	if err := config.check(); err != nil {
+	if err := config.Check(); err != nil {
 		return nil, err
 	}
 	return &Handler{

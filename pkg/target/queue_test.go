@@ -112,3 +112,16 @@ func TestCycle(t *testing.T) {
 		t.Error(c, err)
 	}
 }
+
+func TestParseShare(t *testing.T) {
+	for s, want := range map[string]float64{"1%": 0.01, "0.5": 0.5, "100%": 1, "0": 0, "12.5%": 0.125} {
+		if x, err := ParseShare(s); err != nil || x != want {
+			t.Errorf("%q: %v, %v", s, x, err)
+		}
+	}
+	for _, s := range []string{"", "%", "1.5", "101%", "-1%", "NaN", "1%%", "one"} {
+		if x, err := ParseShare(s); err == nil {
+			t.Errorf("%q: %v", s, x)
+		}
+	}
+}
