@@ -1,0 +1,87 @@
+package guard
+
+import (
+	"sync/atomic"
+	"time"
+
+	"cqkit/pkg/gcra"
+)
+
+// What the law of docs/guard.md is made of.
+const (
+	adaptSlack   = 0.01 // share of requests shed that is no sign of too much
+	adaptFewest  = 10   // requests at the gate that say something
+	adaptDeepest = 0.5  // most that a rate falls to at once
+	adaptGrowth  = 1.05 // per period
+)
+
+// An adapter sets the rate of a limit by what the gate does with the requests that it lets
+// through.
+type adapter struct {
+	Adapt
+	due    atomic.Int64 // when the rate is set next
+	denied atomic.Bool  // the limit refused someone in this period
+
+	served, dropped uint64 // by the gate, when the rate was last set
+}
+
+func newAdapter(a Adapt) *adapter {
+	n := &adapter{Adapt: a}
+	n.due.Store(int64(a.Every))
+	return n
+}
+
+// adaptRates sets the rates that are due. It is called as requests end.
+func (g *Guard) adaptRates(now time.Duration) {
+	for _, l := range g.limits {
+		if l.adapt != nil && int64(now) >= l.adapt.due.Load() {
+			g.adaptRate(l, now)
+		}
+	}
+}
+
+func (g *Guard) adaptRate(l *limiter, now time.Duration) {
+	g.settings.Lock()
+	defer g.settings.Unlock()
+	a := l.adapt
+	if int64(now) < a.due.Load() {
+		return // someone else did
+	}
+	a.due.Store(int64(now + a.Every))
+	served, dropped := g.served.Load(), g.dropped.Load()
+	s, d := served-a.served, dropped-a.dropped
+	if s+d < adaptFewest && d > 0 {
+		return // go on counting
+	}
+	a.served, a.dropped = served, dropped
+	factor := a.law(s, d, a.denied.Swap(false))
+	if factor == 1 {
+		return
+	}
+	in := l.keyed.Limit()
+	r, err := gcra.PerSecond(in.Rate.PerSecond() * factor)
+	if err != nil || r.PerSecond() < a.Min.PerSecond() {
+		r = a.Min
+	} else if r.PerSecond() > a.Max.PerSecond() {
+		r = a.Max
+	}
+	if r != in.Rate && l.keyed.Change(now, gcra.Limit{Rate: r, Burst: in.Burst}) == nil {
+		g.announce()
+	}
+}
+
+// law returns by how much a rate is multiplied after a period in which the gate served and dropped so
+// many, and the limit denied someone or not.
+func (a *adapter) law(served, dropped uint64, denied bool) float64 {
+	share := 0.0
+	if dropped > 0 {
+		share = float64(dropped) / float64(served+dropped)
+	}
+	switch {
+	case share > adaptSlack:
+		return max(adaptDeepest, 1-share)
+	case denied:
+		return adaptGrowth
+	}
+	return 1
+}
