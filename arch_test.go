@@ -41,6 +41,7 @@ var packages = map[string]layer{
 	"pkg/atomicfile": primitive, // files that appear whole or not at all
 	"pkg/chunk":      primitive,
 	"pkg/gcra":       primitive,
+	"pkg/infer":      primitive, // a rate limit, from what it admitted and when
 	"pkg/keccak":     primitive,
 	"pkg/latency":    primitive,
 	"pkg/mav":        primitive,
@@ -59,6 +60,7 @@ var packages = map[string]layer{
 	"pkg/guard":   domain,
 	"pkg/keyfile": domain,
 	"pkg/load":    domain,
+	"pkg/probe":   domain, // an endpoint's own rate limit, by asking it
 	"pkg/replay":  domain,
 	"pkg/seal":    domain,
 	"pkg/store":   domain,
