@@ -3,125 +3,254 @@ package gcra
 import (
 	"math/big"
 	"math/rand/v2"
-	"slices"
+	"sort"
 	"testing"
 	"time"
 )
 
-// force is when a limit was in force: from its change to the next, or to the latest
-// time that was passed in before that.
+// A force is a limit and since when it is in force, in ticks.
 type force struct {
-	from, to time.Duration
-	limit    Limit
+	since uint64
+	limit Limit
 }
 
-// changingBound is B + ∫ dt/T, with the largest B and, where several rates count, the fastest.
-func changingBound(history []force) func(from, to time.Duration) *big.Rat {
-	burst := uint64(0)
-	var cuts []time.Duration
-	for _, f := range history {
-		burst = max(burst, f.limit.Burst)
-		cuts = append(cuts, f.from, f.to)
+// changingBound is B + ∫ dt/T with the largest B, for the rates that were asked, from slack before. Limits
+// begin in the order of history, none before the one before it.
+func changingBound(history []force, slack time.Duration) func(from, to time.Duration) *big.Rat {
+	burst := new(big.Rat)
+	start := make([]*big.Rat, len(history)) // the integral at since
+	for i, f := range history {
+		if b := new(big.Rat).SetUint64(f.limit.Burst); b.Cmp(burst) > 0 {
+			burst = b
+		}
+		start[i] = new(big.Rat)
+		if i > 0 {
+			start[i].Add(start[i-1], history[i-1].cells(f.since-history[i-1].since))
+		}
 	}
-	slices.Sort(cuts)
+	known := map[time.Duration]*big.Rat{}
+	integral := func(at time.Duration) *big.Rat {
+		if v := known[at]; v != nil {
+			return v
+		}
+		t := uint64(at) * ticksPerNano
+		i := max(sort.Search(len(history), func(i int) bool { return history[i].since > t })-1, 0)
+		v := new(big.Rat).Add(start[i], history[i].cells(t-history[i].since))
+		known[at] = v
+		return v
+	}
 	return func(from, to time.Duration) *big.Rat {
-		sum := new(big.Rat).SetUint64(burst)
-		// Who passed in times later than that of a change, before the change, counts from there.
-		for i := len(history) - 1; i > 0; i-- {
-			if c := history[i].from; c < from && from <= history[i-1].to {
-				from = c
-			}
-		}
-		add := func(a, b time.Duration) {
-			if a >= b {
-				return
-			}
-			fastest := new(big.Rat)
-			for _, f := range history {
-				if f.from <= a && b <= f.to && f.limit.Rate.rat().Cmp(fastest) > 0 {
-					fastest = f.limit.Rate.rat()
-				}
-			}
-			sum.Add(sum, fastest.Mul(fastest, new(big.Rat).SetInt64(int64(b-a))))
-		}
-		at := from
-		for _, c := range cuts {
-			if c > at && c < to {
-				add(at, c)
-				at = c
-			}
-		}
-		add(at, to)
-		return sum
+		sum := new(big.Rat).Sub(integral(to), integral(max(from-slack, 0)))
+		return sum.Add(sum, burst)
 	}
 }
 
+// cells returns how many cells the limit has in so many ticks.
+func (f force) cells(ticks uint64) *big.Rat {
+	x := new(big.Rat).SetFrac(new(big.Int).SetUint64(ticks), big.NewInt(ticksPerNano))
+	return x.Mul(x, f.limit.Rate.rat())
+}
+
+// A changing is a limit that can be changed.
+type changing interface {
+	Reserver
+	Change(now time.Duration, limit Limit) error
+	since() uint64 // when the limit in force began
+}
+
+func (l *Limiter) since() uint64 { return l.cell.Load().changed }
+
+type changingKey struct {
+	Entry
+	keyed *Keyed[int]
+}
+
+func (k changingKey) Change(now time.Duration, limit Limit) error { return k.keyed.Change(now, limit) }
+func (k changingKey) since() uint64                               { return k.table.config.Load().changed }
+
+// newChanging returns a limit alone, or that of a key among others, with a function that uses these.
+func newChanging(t *testing.T, rng *rand.Rand, alone bool, limit Limit) (l changing, crowd func(now time.Duration) (latest time.Duration)) {
+	t.Helper()
+	if alone {
+		l, err := New(limit.Rate, limit.Burst)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return l, func(time.Duration) time.Duration { return 0 }
+	}
+	keyed, err := NewKeyed[int](KeyedConfig{Limit: limit, MaxKeys: 1 + rng.IntN(8)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return changingKey{keyed.Key(-1), keyed}, func(now time.Duration) (latest time.Duration) {
+		for range rng.IntN(4) {
+			var d Decision
+			if rng.IntN(4) == 0 {
+				d = keyed.Reserve(rng.IntN(30), now, 1, time.Second)
+			} else {
+				d = keyed.Take(rng.IntN(30), now, 1)
+			}
+			if d.Allowed {
+				latest = now
+			}
+		}
+		return latest
+	}
+}
+
+// TestPromiseThroughChanges checks B + ∫ dt/T, and since when a change is in force.
 func TestPromiseThroughChanges(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 6))
-	changes := 0
+	changes, reserved := 0, 0
 	for round := range 4000 / fewer {
 		random := func() Limit {
 			r := Rate{1 + rng.Uint64N(1000), time.Duration(1 + rng.Int64N(int64(time.Second)))}
 			return Limit{r, 1 + rng.Uint64N(30)}
 		}
 		limit := random()
-		var l interface {
-			Taker
-			Refunder
-		}
-		var change func(time.Duration, Limit) error
-		crowd := func(time.Duration) {}
-		if round%2 == 0 {
-			one, err := New(limit.Rate, limit.Burst)
-			if err != nil {
-				t.Fatal(err)
-			}
-			l, change = one, one.Change
-		} else {
-			keyed, err := NewKeyed[int](KeyedConfig{Limit: limit, MaxKeys: 1 + rng.IntN(8)})
-			if err != nil {
-				t.Fatal(err)
-			}
-			l, change = keyed.Key(-1), keyed.Change
-			crowd = func(now time.Duration) {
-				for range rng.IntN(4) {
-					keyed.Take(rng.IntN(30), now, 1)
-				}
-			}
-		}
-		history := []force{{0, 0, limit}}
+		l, crowd := newChanging(t, rng, round%2 == 0, limit)
+		history := []force{{0, limit}}
 		c := clock{rng: rng, unit: unitOf(limit)}
 		var events []event
+		var latest, last, slack time.Duration // when cells have passed, and may be used
 		for range 80 {
 			now := min(max(c.next(), 0), 1000*time.Second)
-			last := &history[len(history)-1]
 			if rng.IntN(6) == 0 {
-				next := random()
-				if err := change(now, next); err != nil {
+				limit = random()
+				before := l.since()
+				if err := l.Change(now, limit); err != nil {
 					t.Fatal(err)
 				}
 				changes++
-				from := max(now, last.from)
-				last.to = max(last.to, from)
-				history = append(history, force{from, from, next})
-				limit = next
+				since, least := l.since(), max(before, ticks(now), ticks(latest))
+				if since < least && round%2 > 0 || since < ticks(now) || since > least+closely || round%2 > 0 && since != least {
+					t.Fatalf("a change at %d after cells at %d is in force since %d ticks", now, latest, since)
+				}
+				// For whom cells are reserved, a limit begins when the last of them may be used.
+				since = max(since, ticks(last), history[len(history)-1].since)
+				history = append(history, force{since, limit})
 				c.unit = unitOf(limit)
 				continue
 			}
-			last.to = max(last.to, now)
-			crowd(now)
+			latest = max(latest, crowd(now))
 			n := 1 + rng.Uint64N(limit.Burst)
-			d := l.Take(now, n)
+			var d Decision
+			if rng.IntN(4) == 0 {
+				d = l.Reserve(now, n, time.Duration(rng.Int64N(int64(c.unit)*10)))
+			} else {
+				d = l.Take(now, n)
+			}
 			c.hint = max(d.RetryAfter, d.ResetAfter)
-			if d.Allowed && !(rng.IntN(5) == 0 && l.Refund(now, &d)) {
-				events = append(events, event{now, n})
+			if !d.Allowed {
+				continue
+			}
+			latest = max(latest, now)
+			if rng.IntN(5) == 0 && l.Refund(now, &d) {
+				continue
+			}
+			if d.Delay > 0 {
+				reserved++
+				slack = 1 // delays are rounded up to nanoseconds
+				last = max(last, now+d.Delay)
+			}
+			events = append(events, event{now + d.Delay, n})
+		}
+		checkPromise(t, history, events, changingBound(history, slack))
+	}
+	if changes < 1000/fewer || reserved < 1000/fewer {
+		t.Errorf("only %d changes and %d reservations", changes, reserved)
+	}
+}
+
+// TestChangeBehindTheTakers changes limits at times that are long past for those who use them, as a changer does that
+// was descheduled between reading its clock and calling. It takes all it gets before and after: that
+// reaches the bound, and passes it if the change counts from its own time on.
+func TestChangeBehindTheTakers(t *testing.T) {
+	const step = 10 * time.Microsecond
+	slow, fast, wide := Limit{Rate{1000, time.Second}, 10}, Limit{Rate{5000, time.Second}, 10}, Limit{Rate{1000, time.Second}, 30}
+	rng := rand.New(rand.NewPCG(13, 14))
+	for _, c := range []struct {
+		name     string
+		from, to Limit
+		longest  time.Duration // of reservations before the change
+	}{
+		{"faster", slow, fast, 0}, {"slower", fast, slow, 0}, {"wider", slow, wide, 0}, {"narrower", wide, slow, 0},
+		{"faster, reserved", slow, fast, 20 * time.Millisecond}, {"slower, reserved", fast, slow, 20 * time.Millisecond},
+		{"wider, reserved", slow, wide, 20 * time.Millisecond},
+	} {
+		for _, alone := range []bool{true, false} {
+			for _, at := range []time.Duration{0, 7 * time.Millisecond, 30 * time.Millisecond} {
+				l, _ := newChanging(t, rng, alone, c.from)
+				var events []event
+				var latest, slack time.Duration
+				take := func(now, longest time.Duration) {
+					for d := l.Reserve(now, 1, longest); d.Allowed; d = l.Reserve(now, 1, longest) {
+						events = append(events, event{now + d.Delay, 1})
+						latest = max(latest, now+d.Delay)
+						if d.Delay > 0 {
+							slack = 1
+						}
+					}
+				}
+				for now := time.Duration(0); now < 20*time.Millisecond; now += step {
+					take(now, c.longest)
+				}
+				if err := l.Change(at, c.to); err != nil {
+					t.Fatal(err)
+				}
+				since := max(at, latest)
+				for now := time.Duration(0); now < 60*time.Millisecond; now += step {
+					take(now, 0)
+				}
+				bound := changingBound([]force{{0, c.from}, {ticks(since), c.to}}, slack)
+				checkPromise(t, c.name, events, bound)
+				// Nor is less than that allowed in all, but where what is used is from before a change.
+				most, _ := bound(0, 60*time.Millisecond).Float64()
+				least := most - float64(max(c.from.Burst, c.to.Burst)) + float64(c.to.Burst) - 2
+				if at < 20*time.Millisecond && c.longest == 0 && float64(len(events)) < least {
+					t.Errorf("%s at %v: %d cells, %v can pass", c.name, at, len(events), least)
+				}
 			}
 		}
-		history[len(history)-1].to = int64max
-		checkPromise(t, history, events, changingBound(history))
 	}
-	if changes < 1000/fewer {
-		t.Errorf("only %d changes", changes)
+}
+
+// TestChangesUnused has several changes between two uses of a key for which cells are reserved. The key's entry
+// is converted once, from the first limit to the last.
+func TestChangesUnused(t *testing.T) {
+	const ms = time.Millisecond
+	limit := func(perSecond, burst uint64) Limit { return Limit{Rate{perSecond, time.Second}, burst} }
+	keyed, err := NewKeyed[int](KeyedConfig{Limit: limit(1000, 1), MaxKeys: 8})
+	if err != nil {
+		t.Fatal(err)
+	}
+	change := func(at time.Duration, l Limit) force {
+		if err := keyed.Change(at, l); err != nil {
+			t.Fatal(err)
+		}
+		return force{ticks(at), l}
+	}
+	history := []force{change(0, limit(1000, 10))}
+	var events []event
+	for range 11 {
+		d := keyed.Reserve(1, 0, 10, 100*ms)
+		events = append(events, event{d.Delay, d.cells})
+	}
+	for range 11 {
+		keyed.Reserve(2, 5*ms, 10, 100*ms) // of the same shard, and up to a later time
+	}
+	for _, f := range []force{change(6*ms, limit(1_000_000, 10)), change(50*ms, limit(1, 10)), change(200*ms, limit(1000, 10))} {
+		f.since = max(f.since, ticks(100*ms)) // when the last reserved cells may be used
+		history = append(history, f)
+	}
+	for at := 90 * ms; at < 230*ms; at += ms {
+		for keyed.Take(1, at, 1).Allowed {
+			events = append(events, event{at, 1})
+		}
+	}
+	checkPromise(t, history, events, changingBound(history, 0))
+	if d := keyed.Peek(1, 230*ms, 0); d.Remaining == 10 || len(events) < 11+15 {
+		t.Errorf("%d decisions, then %+v", len(events), d)
 	}
 }
 

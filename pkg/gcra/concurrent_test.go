@@ -1,8 +1,9 @@
 package gcra
 
 import (
-	"math/big"
 	"math/rand/v2"
+	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -110,55 +111,58 @@ func TestNothingIsLost(t *testing.T) {
 	}
 }
 
-// TestConcurrentChanges changes limits under load. Every cell passes under one of two limits, so
-// the faster one and the larger burst bound them all.
+// TestConcurrentChanges changes limits under load, at times that the takers' clock has left behind, and checks
+// B + ∫ dt/T for the times at which the changes came into force.
 func TestConcurrentChanges(t *testing.T) {
-	slow, fast := Limit{Rate{1000, time.Second}, 10}, Limit{Rate{5000, time.Second}, 20}
-	l, err := New(slow.Rate, slow.Burst)
+	limits := []Limit{{Rate{1000, time.Second}, 10}, {Rate{5000, time.Second}, 20}, {Rate{40_000, time.Second}, 5}}
+	one, err := New(limits[0].Rate, limits[0].Burst)
 	if err != nil {
 		t.Fatal(err)
 	}
-	keyed, err := NewKeyed[int](KeyedConfig{Limit: slow, MaxKeys: 300})
+	keyed, err := NewKeyed[int](KeyedConfig{Limit: limits[0], MaxKeys: 300})
 	if err != nil {
 		t.Fatal(err)
 	}
+	kinds := []changing{one, changingKey{keyed.Key(-1), keyed}}
+	history := [2][]force{{{0, limits[0]}}, {{0, limits[0]}}}
+	events := [2][4][]event{}
 	var clock atomic.Int64
 	var done atomic.Bool
 	var changer, takers sync.WaitGroup
 	changer.Go(func() {
-		for i := 0; !done.Load(); i++ {
-			to := []Limit{slow, fast}[i%2]
-			if l.Change(time.Duration(clock.Load()), to) != nil || keyed.Change(time.Duration(clock.Load()), to) != nil {
-				t.Error("change refused")
+		for i := 1; !done.Load(); i++ {
+			now, to := time.Duration(clock.Load()), limits[i%3]
+			for k, l := range kinds {
+				runtime.Gosched()
+				if err := l.Change(now, to); err != nil {
+					t.Error(err)
+				}
+				history[k] = append(history[k], force{l.since(), to})
 			}
 		}
 	})
-	var events, keyedEvents [4][]event
-	for g := range events {
+	for g := range 4 {
 		takers.Go(func() {
 			for i := range 500 {
 				now := time.Duration(clock.Add(int64(20 * time.Microsecond)))
-				if l.Take(now, 1).Allowed {
-					events[g] = append(events[g], event{now, 1})
-				}
-				if keyed.Take(-1, now, 1).Allowed {
-					keyedEvents[g] = append(keyedEvents[g], event{now, 1})
+				for k, l := range kinds {
+					if l.Take(now, 1).Allowed {
+						events[k][g] = append(events[k][g], event{now, 1})
+					}
 				}
 				keyed.Take(i, now, 1)
+				runtime.Gosched()
 			}
 		})
 	}
 	takers.Wait()
 	done.Store(true)
 	changer.Wait()
-	for _, events := range [][4][]event{events, keyedEvents} {
-		var all []event
-		for _, e := range events {
-			all = append(all, e...)
-		}
+	for k := range kinds {
+		all := slices.Concat(events[k][:]...)
 		if len(all) < 20 {
 			t.Errorf("only %d cells passed", len(all))
 		}
-		checkPromise(t, "changing", all, func(from, to time.Duration) *big.Rat { return limitBound(fast, 0)(from, to) })
+		checkPromise(t, "changing", all, changingBound(history[k], 0))
 	}
 }

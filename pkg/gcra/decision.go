@@ -73,16 +73,16 @@ func (d Decision) dry() Decision {
 	return d
 }
 
-// denied returns the decision that n cells do not pass while owed is owed.
-func (p *params) denied(n, owed, slack uint64) Decision {
-	d := Decision{Limit: p.burst, Remaining: p.remaining(owed), ResetAfter: nanos(owed), why: limited}
+// denied returns the decision that n cells do not pass in a state, not even slack later.
+func (p *params) denied(n uint64, s state, slack uint64) Decision {
+	d := Decision{Limit: p.burst, Remaining: p.remaining(s.owed), ResetAfter: nanos(s.t - s.at), why: limited}
 	if n > p.burst {
 		d.why = tooLarge
 		return d
 	}
-	// owed > room, or the call would not have been denied, but for a TAT that would overflow.
-	if room := p.capacity - n*p.interval; owed > room && owed-room > slack {
-		d.RetryAfter = nanos(owed - room - slack)
+	// There is a wait, or the call would not have been denied, but for a TAT that would overflow.
+	if wait := p.wait(s, p.capacity-n*p.interval); wait > slack {
+		d.RetryAfter = nanos(wait - slack)
 	}
 	return d
 }

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// The header fields of draft-ietf-httpapi-ratelimit-headers-11, RFC 9110 (Section
+// The header fields of draft-ietf-httpapi-ratelimit-headers-11 (Sections 3 and 4), RFC 9110 (Section
 // 10.2.3), and the customary ones from before the draft, in canonical form.
 const (
 	HeaderPolicy     = "Ratelimit-Policy"

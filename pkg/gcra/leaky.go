@@ -48,7 +48,8 @@ func (l *Leaky) decide(now time.Duration, n uint64, take bool) Decision {
 	places := l.queue + 1
 	for {
 		tat := c.tat.Load()
-		t, wait := c.position(tat, at)
+		t := max(tat, at)
+		wait := t - at
 		// The n-th of these cells leaves (n-1)·T after the first, queue·T from now at the latest.
 		whole := l.queue * c.interval
 		var free uint64

@@ -15,12 +15,36 @@ type Limiter struct {
 	change sync.Mutex // held by Change
 }
 
-// A cell is a TAT and the limit it counts under, together in one cache line. A change of the limit
-// makes a new one.
+// A cell is a TAT and the limit it counts under, what every decision needs together in one cache line. A
+// change of the limit makes a new one.
 type cell struct {
-	tat atomic.Uint64 // or closed
+	tat  atomic.Uint64 // or closed
+	span atomic.Uint64 // cells have passed up to so long after changed
 	params
-	limit Limit
+	limit    Limit
+	reserved atomic.Uint64 // cells that are reserved may be used up to then
+}
+
+// closely is how near times follow each other, in ticks, before not each of them is remembered.
+const closely = 4000 * ticksPerNano
+
+// see remembers for the next change that cells are about to pass at a time. It comes before the TAT is
+// swapped, so that a change that closes the cell knows of all that have passed.
+func (c *cell) see(at uint64) {
+	since := at - min(at, c.changed)
+	for span := c.span.Load(); since > span; span = c.span.Load() {
+		next := since
+		if since-span <= closely {
+			next += closely // spares those who come soon
+		}
+		c.span.CompareAndSwap(span, next)
+	}
+}
+
+// seen returns a time after which no cells have passed: the latest at which some have, or closely
+// later. tat is the last one of the cell; whatever passed has left at least an interval.
+func (c *cell) seen(tat uint64) uint64 {
+	return min(c.changed+c.span.Load(), tat-min(tat, c.interval), ticks(MaxTime))
 }
 
 // New returns a limiter that admits r on average and up to burst cells at once. It
@@ -54,7 +78,10 @@ func (l *Limiter) Take(now time.Duration, n uint64) (d Decision) {
 		cost := n * c.interval
 		t := max(tat, at)
 		if t-at > c.capacity-cost {
-			return c.denied(n, t-at, 0)
+			return c.denied(n, state{at, t, t - at}, 0)
+		}
+		if at-c.changed > c.span.Load() {
+			c.see(at)
 		}
 		if t += cost; c.tat.CompareAndSwap(tat, t) {
 			// Written where the caller finds it: copying a Decision costs as much as the swap.
@@ -75,24 +102,25 @@ func (l *Limiter) take(at, n uint64) Decision {
 			runtime.Gosched() // the new cell is about to be stored
 			continue
 		}
-		t, owed := c.position(tat, at)
+		s := c.state(tat, at)
 		if n == 0 {
-			return c.admitted(0, owed, t)
+			return c.admitted(0, s)
 		}
-		if n > c.burst || owed > c.capacity-n*c.interval {
-			return c.denied(n, owed, 0)
+		if n > c.burst || s.owed > c.capacity-n*c.interval {
+			return c.denied(n, s, 0)
 		}
-		cost := n * c.interval
-		if c.tat.CompareAndSwap(tat, t+cost) {
-			return c.admitted(n, owed+cost, t+cost)
+		c.see(at)
+		s = s.after(n * c.interval)
+		if c.tat.CompareAndSwap(tat, s.t) {
+			return c.admitted(n, s)
 		}
 	}
 }
 
-// admitted returns the decision that n cells passed, after which owed is owed.
-func (p *params) admitted(n, owed, tat uint64) Decision {
-	return Decision{Allowed: true, Limit: p.burst, Remaining: p.remaining(owed), ResetAfter: nanos(owed), why: passed,
-		cells: n, mark: tat, epoch: p.epoch}
+// admitted returns the decision that n cells passed and left a state.
+func (p *params) admitted(n uint64, s state) Decision {
+	return Decision{Allowed: true, Limit: p.burst, Remaining: p.remaining(s.owed), ResetAfter: nanos(s.t - s.at), why: passed,
+		cells: n, mark: s.t, epoch: p.epoch}
 }
 
 // Peek tells whether n cells would pass at now, and writes nothing. See [Taker].
@@ -113,11 +141,11 @@ func (l *Limiter) Peek(now time.Duration, n uint64) Decision {
 }
 
 func (p *params) peek(tat, at, n uint64) Decision {
-	_, owed := p.position(tat, at)
-	if n > 0 && (n > p.burst || owed > p.capacity-n*p.interval) {
-		return p.denied(n, owed, 0)
+	s := p.state(tat, at)
+	if n > 0 && (n > p.burst || s.owed > p.capacity-n*p.interval) {
+		return p.denied(n, s, 0)
 	}
-	return p.admitted(0, owed, 0)
+	return p.admitted(0, s)
 }
 
 // Reserve asks for n cells that may be used at now or up to longest later: after the decision's Delay.
@@ -136,6 +164,14 @@ func (l *Limiter) Reserve(now time.Duration, n uint64, longest time.Duration) De
 			continue
 		}
 		next, d := c.reserve(tat, at, n, slack)
+		if d.Allowed {
+			c.see(at)
+		}
+		if until := at + ticks(d.Delay); d.Delay > 0 {
+			for old := c.reserved.Load(); until > old && !c.reserved.CompareAndSwap(old, until); {
+				old = c.reserved.Load()
+			}
+		}
 		if next == tat || c.tat.CompareAndSwap(tat, next) {
 			return d
 		}
@@ -144,23 +180,22 @@ func (l *Limiter) Reserve(now time.Duration, n uint64, longest time.Duration) De
 
 // reserve returns the TAT after a reservation, or tat if it is refused, and the decision.
 func (p *params) reserve(tat, at, n, slack uint64) (uint64, Decision) {
-	t, owed := p.position(tat, at)
+	s := p.state(tat, at)
 	if n > p.burst {
-		return tat, p.denied(n, owed, slack)
+		return tat, p.denied(n, s, slack)
+	}
+	if n == 0 {
+		return tat, p.admitted(0, s)
 	}
 	cost := n * p.interval
-	if n == 0 {
-		return tat, p.admitted(0, owed, t)
+	wait := p.wait(s, p.capacity-cost)
+	if wait > slack || s.t >= lastTAT-cost {
+		return tat, p.denied(n, s, slack)
 	}
-	room := p.capacity - cost
-	if owed > room && owed-room > slack || t+cost < t || t+cost >= lastTAT {
-		return tat, p.denied(n, owed, slack)
-	}
-	d := p.admitted(n, owed+cost, t+cost)
-	if owed > room {
-		d.Delay = nanos(owed - room)
-	}
-	return t + cost, d
+	s = s.after(cost)
+	d := p.admitted(n, s)
+	d.Delay = nanos(wait)
+	return s.t, d
 }
 
 // Refund gives back the cells of d, which this limiter allowed and which were not used, and reports
@@ -176,10 +211,10 @@ func (l *Limiter) Refund(now time.Duration, d *Decision) bool {
 	return c.tat.CompareAndSwap(mark, mark-n*c.interval)
 }
 
-// Change sets a new limit from now on, or from the last change on if that was later. What is owed stays
-// owed, counted in cells, so a change hands out no burst: over an interval with changes, at most
-// burst + ∫r dt cells pass, with the largest burst. Where times after now have been passed in before the call, the
-// faster of the two rates counts up to them, and an interval that begins with them counts from now. The
+// Change sets a new limit from now on, or from the last change or the latest time at which cells have passed, if that was
+// later. What is owed stays owed, counted in cells, so a change hands out no burst: over any interval of the
+// times passed in, at most burst + ∫r dt cells pass, with the largest burst. Reserved cells keep their
+// times, and the new limit follows them. (The latest time is known to 4 µs, if times come as closely as that.) The
 // zero Limiter takes its first limit this way. A rate at which the largest burst so far would
 // take over 18 years is refused, because such debts could not be kept. An error changes nothing.
 func (l *Limiter) Change(now time.Duration, limit Limit) error {
@@ -193,12 +228,16 @@ func (l *Limiter) Change(now time.Duration, limit Limit) error {
 		}
 		return err
 	}
-	p, err := old.next(ticks(now), limit)
+	p, err := old.next(limit)
 	if err != nil {
 		return err
 	}
+	tat := old.tat.Swap(closed)
+	reserved := old.reserved.Load()
+	p.begin(&old.params, max(ticks(now), old.seen(tat)))
 	c := &cell{params: p, limit: limit}
-	c.tat.Store(old.convert(&p)(old.tat.Swap(closed)))
+	c.tat.Store(old.convert(&p, p.changed, reserved)(tat))
+	c.reserved.Store(reserved)
 	l.cell.Store(c)
 	return nil
 }

@@ -161,7 +161,7 @@ func (l Limit) params() (params, error) {
 	if hi > 0 || lo > maxCapacity {
 		return params{}, fmt.Errorf("burst of %d takes more than 18 years at its rate", l.Burst)
 	}
-	return params{interval: t, capacity: lo, burst: l.Burst, fastest: t, stretch: 1, most: l.Burst}, nil
+	return params{interval: t, capacity: lo, burst: l.Burst, fastest: t, stretch: 1, least: l.Burst, most: l.Burst}, nil
 }
 
 // EffectiveRate returns the rate that is kept: 1/T, with the interval T rounded up to 1/16 ns.

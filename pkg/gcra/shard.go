@@ -21,11 +21,18 @@ type shard struct {
 	mu       sync.Mutex
 	config   *tableConfig // whose units the TATs are in
 	slots    []slot       // open addressing with linear probing
-	stats    Stats        // what every decision counts is still in the first cache line
+	newest   uint64       // no cells have passed at a later time
+	allowed  uint64       // the counts are those of Stats
+	cells    uint64       // what every decision needs is in one cache line up to here
+	denied   uint64
+	refunded uint64
+	evicted  uint64
+	overflew uint64
 	keys     int
+	crowded  int    // keys that found no room since expired ones were last looked for
+	reserved uint64 // cells that are reserved may be used up to then
 	floor    uint64 // what a key without an entry has as TAT; the highest TAT dropped
 	overflow [overflowCells]uint64
-	crowded  int      // keys that found no room since expired ones were last looked for
 	_        [64]byte // not on one cache line with the next shard's lock
 }
 
@@ -66,7 +73,7 @@ func (s *shard) insert(key, tat, at uint64, shift uint, most int) {
 	}
 	if s.keys >= len(s.slots)-len(s.slots)/5 && !s.makeRoom(at, shift, most) {
 		s.overflow[key%overflowCells] = tat
-		s.stats.Overflowed++
+		s.overflew++
 		return
 	}
 	i, _ := s.find(key, shift)
@@ -82,7 +89,7 @@ func (s *shard) replace(key, tat, at uint64, shift uint) bool {
 	for i := s.home(key, shift); s.slots[i].key != 0; {
 		if old := s.slots[i].tat; old <= at {
 			s.floor = max(s.floor, old)
-			s.stats.Evicted++
+			s.evicted++
 			s.slots[i] = slot{key, tat}
 			return true
 		}
@@ -118,7 +125,7 @@ func (s *shard) drop(at uint64, shift uint) {
 			continue
 		}
 		s.floor = max(s.floor, s.slots[i].tat)
-		s.stats.Evicted++
+		s.evicted++
 		s.remove(i, shift) // another may be in i now
 	}
 }
@@ -161,7 +168,7 @@ func (s *shard) resize(size int, shift uint) {
 
 // use converts the shard to the limit of c, in force now.
 func (s *shard) use(c *tableConfig) {
-	convert := s.config.convert(&c.params)
+	convert := s.config.convert(&c.params, s.config.until, s.reserved)
 	for i := range s.slots {
 		if s.slots[i].key != 0 {
 			s.slots[i].tat = convert(s.slots[i].tat)
@@ -172,4 +179,10 @@ func (s *shard) use(c *tableConfig) {
 		s.overflow[i] = convert(s.overflow[i])
 	}
 	s.config = c
+}
+
+// counts returns what has been counted, and the size.
+func (s *shard) counts() Stats {
+	return Stats{Allowed: s.allowed, Denied: s.denied, Cells: s.cells, Refunded: s.refunded, Evicted: s.evicted,
+		Overflowed: s.overflew, Keys: int64(s.keys), SizeBytes: int64(len(s.slots)) * slotBytes}
 }

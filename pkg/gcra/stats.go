@@ -26,6 +26,8 @@ func (s *Stats) add(t Stats) {
 	s.Refunded += t.Refunded
 	s.Evicted += t.Evicted
 	s.Overflowed += t.Overflowed
+	s.Keys += t.Keys
+	s.SizeBytes += t.SizeBytes
 }
 
 // Counted is a limit that counts its decisions. It is as safe for concurrent use as the

@@ -25,10 +25,11 @@ type table struct {
 	dry    bool
 }
 
-// A tableConfig is a limit of a table. It does not change.
+// A tableConfig is a limit of a table. It does not change, but for its end.
 type tableConfig struct {
 	params
 	limit Limit
+	until uint64 // when the next limit begins; written and read under the shards' locks
 }
 
 func newTable(limit Limit, maxKeys int, dry bool) (*table, error) {
@@ -81,41 +82,47 @@ func (t *table) take(d *Decision, hash uint64, now time.Duration, n, slack uint6
 	} else {
 		tat = s.absent(key)
 	}
-	start, owed := c.position(tat, at)
-	var next uint64
+	before := c.state(tat, at)
+	after := before
+	var wait uint64
 	ok := n > 0 && n <= c.burst
-	cost, room := uint64(0), c.capacity
 	if ok {
-		cost = n * c.interval
-		room -= cost
-		next = start + cost
-		ok = owed <= room || slack > 0 && owed-room <= slack && next >= start && next < lastTAT
+		cost := n * c.interval
+		after = before.after(cost)
+		if room := c.capacity - cost; before.owed > room {
+			wait = c.wait(before, room)
+			ok = wait <= slack && before.t < lastTAT-cost
+		}
 	}
 	if ok {
 		if found {
-			s.slots[i].tat = next
+			s.slots[i].tat = after.t
 		} else {
-			s.insert(key, next, at, t.bits, t.most)
+			s.insert(key, after.t, at, t.bits, t.most)
 		}
-		s.stats.Allowed++
-		s.stats.Cells += n
+		s.newest = max(s.newest, at)
+		if wait > 0 {
+			s.reserved = max(s.reserved, at+ticks(nanos(wait)))
+		}
+		s.allowed++
+		s.cells += n
 	} else if n > 0 {
-		s.stats.Denied++
+		s.denied++
 	}
 	s.mu.Unlock()
 
 	if !ok && n > 0 {
-		*d = c.denied(n, owed, slack)
+		*d = c.denied(n, before, slack)
 		if t.dry {
 			*d = d.dry()
 		}
 		return
 	}
 	d.Allowed, d.why = true, passed
-	d.Limit, d.Remaining, d.ResetAfter = c.burst, c.remaining(owed+cost), nanos(owed+cost)
-	d.cells, d.mark, d.epoch = n, next, c.epoch
-	if owed > room && n > 0 {
-		d.Delay = nanos(owed - room)
+	d.Limit, d.Remaining, d.ResetAfter = c.burst, c.remaining(after.owed), nanos(after.t-at)
+	d.cells, d.mark, d.epoch = n, after.t, c.epoch
+	if wait > 0 {
+		d.Delay = nanos(wait)
 	}
 }
 
@@ -151,18 +158,30 @@ func (t *table) refund(hash uint64, now time.Duration, d *Decision) bool {
 		return false
 	}
 	*tat -= n * s.config.interval
-	s.stats.Refunded += n
+	s.refunded += n
 	return true
 }
 
+// setLimit changes the limit under all locks, so that nothing is decided meanwhile.
 func (t *table) setLimit(now time.Duration, limit Limit) error {
 	t.change.Lock()
 	defer t.change.Unlock()
-	p, err := t.config.Load().next(ticks(now), limit)
+	old := t.config.Load()
+	p, err := old.next(limit)
 	if err != nil {
 		return err
 	}
+	at := ticks(now)
+	for i := range t.shards {
+		t.shards[i].mu.Lock()
+		at = max(at, t.shards[i].newest)
+	}
+	p.begin(&old.params, at)
+	old.until = p.changed
 	t.config.Store(&tableConfig{params: p, limit: limit})
+	for i := range t.shards {
+		t.shards[i].mu.Unlock()
+	}
 	return nil
 }
 
@@ -171,9 +190,7 @@ func (t *table) collect() Stats {
 	for i := range t.shards {
 		s := &t.shards[i]
 		s.mu.Lock()
-		sum.add(s.stats)
-		sum.Keys += int64(s.keys)
-		sum.SizeBytes += int64(len(s.slots)) * slotBytes
+		sum.add(s.counts())
 		s.mu.Unlock()
 	}
 	return sum
