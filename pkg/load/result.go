@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"cqkit/pkg/latency"
+	"cqkit/pkg/stat"
 )
 
 // An Outcome is what became of a request that was sent. docs/load.md defines each.
@@ -65,8 +66,17 @@ func (c *Counts) Add(o Counts) {
 	}
 }
 
-// Failed counts the requests that were due and did not end in OK, drops included.
-func (c *Counts) Failed() uint64 { return c.Offered - min(c.Offered, c.Outcomes[OK]) }
+// Done counts the requests that are over: with an outcome, or dropped.
+func (c *Counts) Done() uint64 {
+	n := c.Dropped
+	for _, o := range c.Outcomes {
+		n += o
+	}
+	return n
+}
+
+// Failed counts the requests that are over and not OK, drops included.
+func (c *Counts) Failed() uint64 { return c.Done() - c.Outcomes[OK] }
 
 // check tells whether the counts of a whole run fit together.
 func (c *Counts) check() error {
@@ -211,27 +221,8 @@ func (r *Result) RateError() (float64, bool) {
 
 // A Threshold is a condition on a result and how it was judged.
 type Threshold struct {
-	Expr    string  // as given
-	Require bool    // it must hold; else it must not
-	Value   float64 // what was measured, in Unit
-	Low     float64 // bounds of its 95 % interval
-	High    float64
-	Unit    string
-	State   ThresholdState
-}
-
-// A ThresholdState is how a threshold was judged.
-type ThresholdState uint8
-
-// All of the interval on the good side; all on the bad side; on both; no data, which fails.
-const (
-	Kept ThresholdState = iota
-	Violated
-	Undecided
-	NoData
-)
-
-// String returns "ok", "violated", "undecided" or "no_data".
-func (s ThresholdState) String() string {
-	return [...]string{"ok", "violated", "undecided", "no_data"}[s]
+	Expr     stat.Expr
+	Require  bool // it must hold; else it must not
+	Measured stat.Interval
+	State    stat.State
 }

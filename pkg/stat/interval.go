@@ -143,3 +143,9 @@ func Proportion(k, n uint64, confidence float64) Interval {
 	}
 	return i
 }
+
+// Within returns i with its bounds moved into [low, high].
+func (i Interval) Within(low, high float64) Interval {
+	clamp := func(v float64) float64 { return math.Min(math.Max(v, low), high) }
+	return Interval{i.Value, clamp(i.Low), clamp(i.High)}
+}
