@@ -25,7 +25,7 @@ type timeline struct {
 	done     []time.Duration // when the first so many of sent had all been answered
 	// The first request was decided at or after first, and at or before firstDone.
 	first, firstDone time.Duration
-	refused          int
+	refusals         []time.Duration // Sent of those refused, sorted
 }
 
 func newTimeline(events []Event) *timeline {
@@ -41,7 +41,7 @@ func newTimeline(events []Event) *timeline {
 			}
 			tl.answered = append(tl.answered, e)
 		} else {
-			tl.refused++
+			tl.refusals = append(tl.refusals, e.Sent)
 		}
 	}
 	slices.SortFunc(tl.answered, func(a, b Event) int { return cmp.Compare(a.Answered, b.Answered) })

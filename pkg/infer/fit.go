@@ -59,9 +59,19 @@ func slackAllowed(rate float64) float64 { return 0.5 + 0.002*rate }
 
 // Limit fits a limit to events that begin when it is at rest and ask for more than it
 // admits from then on. It sorts a copy of events. The zero Fit is returned for none.
-func Limit(events []Event) Fit {
+func Limit(events []Event) Fit { return fit(events, true) }
+
+// LimitInUse is Limit for events that begin when it is not known to be at rest: the
+// burst is not inferred.
+func LimitInUse(events []Event) Fit {
+	f := fit(events, false)
+	f.Burst = Interval{Low: 1, High: math.Inf(1), Best: 1}
+	return f
+}
+
+func fit(events []Event, fromRest bool) Fit {
 	tl := newTimeline(events)
-	f := Fit{Admitted: len(tl.sent), Refused: tl.refused, tl: tl}
+	f := Fit{Admitted: len(tl.sent), Refused: len(tl.refusals), tl: tl}
 	if f.Admitted == 0 {
 		return f
 	}
@@ -72,11 +82,11 @@ func Limit(events []Event) Fit {
 		f.Burst = Interval{Low: 1, High: math.Inf(1), Best: float64(f.Admitted)}
 		return f
 	}
-	if tl.spaced(&f) {
+	if fromRest && tl.spaced(&f) {
 		f.Kind = Line
 		return f
 	}
-	room := tl.bounds()
+	room := tl.bounds(fromRest)
 	best, slack := room.best(4 * float64(f.Admitted+1) / max(1e-6, (end-tl.first).Seconds()))
 	f.Slack = max(0, slack)
 	if f.Slack <= slackAllowed(best.r) {
@@ -103,9 +113,11 @@ func Limit(events []Event) Fit {
 //
 //	admitted: k + 1 ≤ B + r·(s − o), s at most Answered, o at least first, k at least the least
 //	refused:  k + 1 > B + r·(s − o), s at least Sent, o at most firstDone, k at most the most
-func (tl *timeline) bounds() between {
-	below := []point{{0, 1}} // B is at least 1
-	var above []point
+func (tl *timeline) bounds(fromRest bool) between {
+	var below, above []point
+	if fromRest {
+		below = append(below, point{0, 1}) // B is at least 1
+	}
 	for _, e := range tl.events {
 		least, most := tl.before(e)
 		if e.Admitted {

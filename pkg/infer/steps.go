@@ -56,12 +56,6 @@ func middle(s step) time.Duration { return s.after + (s.by-s.after)/2 }
 // overtaken by others, do not end it.
 func (tl *timeline) runs() (ss []step) {
 	pause := tl.pause()
-	refused := make([]time.Duration, 0, tl.refused) // by Sent, because events are
-	for _, e := range tl.events {
-		if !e.Admitted {
-			refused = append(refused, e.Sent)
-		}
-	}
 	for i, e := range tl.answered {
 		if i > 0 && e.Answered-tl.answered[i-1].Answered < pause {
 			ss[len(ss)-1].n++
@@ -73,8 +67,8 @@ func (tl *timeline) runs() (ss []step) {
 		} else {
 			s.after = tl.answered[i-1].Answered
 			// The last that was sent before the run began and refused.
-			if j, _ := slices.BinarySearch(refused, e.Sent); j > 0 {
-				s.after = max(s.after, refused[j-1])
+			if j, _ := slices.BinarySearch(tl.refusals, e.Sent); j > 0 {
+				s.after = max(s.after, tl.refusals[j-1])
 			}
 		}
 		ss = append(ss, s)
