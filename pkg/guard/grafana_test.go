@@ -15,7 +15,9 @@ import (
 // stands in a range's brackets is left out.
 func promTokens(expr string) ([]string, error) {
 	var tokens []string
-	word := func(c rune) bool { return unicode.IsLetter(c) || unicode.IsDigit(c) || c == '_' || c == ':' || c == '.' }
+	word := func(c rune) bool {
+		return unicode.IsLetter(c) || unicode.IsDigit(c) || c == '_' || c == ':' || c == '.'
+	}
 	for rest := expr; rest != ""; {
 		c := rune(rest[0])
 		switch {

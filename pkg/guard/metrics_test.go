@@ -180,7 +180,7 @@ func TestMetricsOfADryRun(t *testing.T) {
 		`dry_run_refusals_total{class="default",outcome="rate_limited"}`: 2,
 		`requests_total{class="default",outcome="admitted"}`:             5,
 		`limit_denials_total{limit="client"}`:                            2,
-		`enforcing{}`: 0,
+		`enforcing{}`:                                                    0,
 	} {
 		if got[metricPrefix+name] != want {
 			t.Errorf("%s is %v, want %v", name, got[metricPrefix+name], want)
