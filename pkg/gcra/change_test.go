@@ -135,13 +135,21 @@ func TestPromiseThroughChanges(t *testing.T) {
 			latest = max(latest, crowd(now))
 			n := 1 + rng.Uint64N(limit.Burst)
 			var d Decision
+			longest := time.Duration(0)
 			if rng.IntN(4) == 0 {
-				d = l.Reserve(now, n, time.Duration(rng.Int64N(int64(c.unit)*10)))
+				longest = time.Duration(rng.Int64N(int64(c.unit) * 10))
+				d = l.Reserve(now, n, longest)
 			} else {
 				d = l.Take(now, n)
 			}
 			c.hint = max(d.RetryAfter, d.ResetAfter)
 			if !d.Allowed {
+				if longest == 0 && (d.RetryAfter == 0 || !l.Peek(now+d.RetryAfter, n).Allowed) {
+					t.Fatalf("%v: %d cells at %d: %+v, but then they do not pass", history, n, now, d)
+				}
+				if since := time.Duration(l.since() / ticksPerNano); longest == 0 && now < since && d.RetryAfter > since-now+1 && l.Peek(since+1, n).Allowed {
+					t.Fatalf("%v: %d cells at %d: %+v, but they pass when the limit begins, at %d", history, n, now, d, since)
+				}
 				continue
 			}
 			latest = max(latest, now)

@@ -166,3 +166,70 @@ func TestConcurrentChanges(t *testing.T) {
 		checkPromise(t, "changing", all, changingBound(history[k], 0))
 	}
 }
+
+// TestKindsConcurrently lets goroutines use the other kinds of limits with clocks that run apart, and checks
+// their promises over every interval.
+func TestKindsConcurrently(t *testing.T) {
+	rng := rand.New(rand.NewPCG(15, 16))
+	for range 200 / fewer {
+		k := anyKind(t, rng)
+		var shared atomic.Int64
+		step := int64(max(k.unit/8, 1))
+		var events [4][]event
+		var wg sync.WaitGroup
+		seed := rng.Uint64()
+		for g := range events {
+			wg.Go(func() {
+				rng := rand.New(rand.NewPCG(seed, uint64(g)))
+				for range 40 {
+					now := max(time.Duration(shared.Add(rng.Int64N(step+1))-rng.Int64N(2*step)), 0)
+					n := 1 + rng.Uint64N(min(k.burst, 4))
+					if d := k.limit.Take(now, n); d.Allowed && !(rng.IntN(4) == 0 && k.limit.Refund(now, &d)) {
+						events[g] = append(events[g], event{now, n})
+					}
+				}
+			})
+		}
+		wg.Wait()
+		checkPromise(t, k.name, slices.Concat(events[:]...), k.bound)
+	}
+}
+
+// TestLeakyConcurrently checks that cells leave an interval apart whoever puts them in.
+func TestLeakyConcurrently(t *testing.T) {
+	for range 20 {
+		l, err := NewLeaky(Every(time.Microsecond), 200)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var shared atomic.Int64
+		var leaving [4][]time.Duration
+		var wg sync.WaitGroup
+		for g := range leaving {
+			wg.Go(func() {
+				for i := range 200 {
+					now := time.Duration(shared.Add(700))
+					n := uint64(1 + (g+i)%3)
+					d := l.Take(now, n)
+					if !d.Allowed || i%5 == 0 && l.Refund(now, &d) {
+						continue
+					}
+					for j := range n {
+						leaving[g] = append(leaving[g], now+d.Delay+time.Duration(j)*time.Microsecond)
+					}
+				}
+			})
+		}
+		wg.Wait()
+		all := slices.Concat(leaving[:]...)
+		slices.Sort(all)
+		for i := 1; i < len(all); i++ {
+			if all[i]-all[i-1] < time.Microsecond {
+				t.Fatalf("cells leave at %d and %d", all[i-1], all[i])
+			}
+		}
+		if len(all) < 200 {
+			t.Errorf("only %d cells passed", len(all))
+		}
+	}
+}
