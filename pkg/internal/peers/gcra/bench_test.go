@@ -206,12 +206,15 @@ func BenchmarkZipf(b *testing.B) {
 
 // BenchmarkFlood has a new key for every decision.
 func BenchmarkFlood(b *testing.B) {
-	keyedLimiters(b, func(g uint64) func() string {
-		var buf [24]byte
-		i := g << 40
-		return func() string {
-			i++
-			return string(strconv.AppendUint(buf[:0], i, 10))
-		}
-	}, false, 100_000)
+	keyedLimiters(b, countingKeys, false, 100_000)
+}
+
+// countingKeys returns keys that differ from each other and from those of any other g.
+func countingKeys(g uint64) func() string {
+	var buf [24]byte
+	i := g << 40
+	return func() string {
+		i++
+		return string(strconv.AppendUint(buf[:0], i, 10))
+	}
 }
