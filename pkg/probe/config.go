@@ -14,6 +14,8 @@ type Answer struct {
 	// RetryAfter is the wait that a refusal stated, if Stated.
 	RetryAfter time.Duration
 	Stated     bool
+	// Err is why there was no answer, if there was none.
+	Err error
 }
 
 // A Verdict is what an answer means to a limit.

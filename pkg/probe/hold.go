@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"cmp"
 	"context"
 	"sync"
 	"time"
@@ -32,7 +33,8 @@ type hold struct {
 	refused []refusal // those that stated a wait
 	last    refusal   // the newest refusal
 	failed  int
-	done    int // of events, when looked at last
+	err     error // the newest of requests that were not answered
+	done    int   // of events, when looked at last
 	lastTry time.Time
 	next    time.Time // when the next request may leave
 	pace    float64   // requests a second; 0: as soon as the last was answered
@@ -74,7 +76,10 @@ func (h *hold) run(ctx context.Context) {
 func (h *hold) enough(ctx context.Context) int {
 	sent := time.Now()
 	if a := h.ask(context.WithoutCancel(ctx), h.key); a.Verdict == Failed {
+		h.mu.Lock()
 		h.failed++
+		h.err = a.Err
+		h.mu.Unlock()
 	}
 	rtt := time.Since(sent)
 	select {
@@ -130,6 +135,7 @@ func (h *hold) one(ctx context.Context) {
 	defer h.mu.Unlock()
 	if a.Verdict == Failed {
 		h.failed++
+		h.err = cmp.Or(a.Err, h.err)
 		return
 	}
 	h.events = append(h.events, e)

@@ -14,7 +14,9 @@ type Key struct {
 	// Asked is how many requests were sent, and Failed how many of them were neither
 	// admitted nor refused.
 	Asked, Failed int
-	Took          time.Duration
+	// Err is the newest reason of requests that got no answer, nil if there was none.
+	Err  error
+	Took time.Duration
 
 	refused []refusal // that stated a wait
 	share   float64   // of refused requests in the end
@@ -86,7 +88,7 @@ func (c *Config) follow(ctx context.Context, h *hold) (Key, error) {
 		}
 		h.mu.Lock()
 		defer h.mu.Unlock()
-		k := Key{Name: h.key, Limit: f, Asked: len(events) + h.failed, Failed: h.failed, share: shareRefused(events)}
+		k := Key{Name: h.key, Limit: f, Asked: len(events) + h.failed, Failed: h.failed, Err: h.err, share: shareRefused(events)}
 		k.refused = h.refused[:len(h.refused):len(h.refused)]
 		if len(events) > 0 {
 			k.Took = events[len(events)-1].Answered
