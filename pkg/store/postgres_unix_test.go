@@ -1,0 +1,123 @@
+//go:build unix
+
+package store
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"syscall"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+)
+
+type postgresBackend struct {
+	process
+	port int
+}
+
+// postgresTool returns where one of PostgreSQL's programs is.
+func postgresTool(t testing.TB, name string) string {
+	t.Helper()
+	if path, err := exec.LookPath(name); err == nil {
+		return path
+	}
+	all, _ := filepath.Glob("/usr/lib/postgresql/*/bin/" + name)
+	if len(all) == 0 {
+		lacking(t, "PostgreSQL")
+	}
+	return slices.Max(all)
+}
+
+// unprivileged makes cmd run as someone whom PostgreSQL lets run it.
+func unprivileged(t testing.TB, cmd *exec.Cmd, dir string) {
+	t.Helper()
+	if os.Getuid() != 0 {
+		return
+	}
+	var u *user.User
+	for _, name := range []string{"postgres", "nobody"} {
+		var err error
+		if u, err = user.Lookup(name); err == nil {
+			break
+		}
+	}
+	if u == nil {
+		t.Skip("PostgreSQL does not run as root, and there is no user postgres or nobody")
+	}
+	uid, _ := strconv.ParseUint(u.Uid, 10, 32)
+	gid, _ := strconv.ParseUint(u.Gid, 10, 32)
+	if err := os.Chown(dir, int(uid), int(gid)); err != nil {
+		t.Fatal(err)
+	}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}
+}
+
+// newPostgres starts a PostgreSQL server and makes the schema.
+func newPostgres(t testing.TB, o SchemaOptions) *postgresBackend {
+	t.Helper()
+	initdb, postgres := postgresTool(t, "initdb"), postgresTool(t, "postgres")
+	dir, err := os.MkdirTemp("", "cqkit-postgres-") // not below t.TempDir(), which others may not enter
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	run := func(path string, args ...string) *exec.Cmd {
+		cmd := exec.Command(path, args...)
+		cmd.Dir = dir
+		unprivileged(t, cmd, dir)
+		return cmd
+	}
+	data := filepath.Join(dir, "data")
+	if out, err := run(initdb, "-D", data, "-U", "test", "-A", "trust", "--no-sync", "--no-locale", "-E", "UTF8", "--no-instructions").CombinedOutput(); err != nil {
+		t.Fatalf("initdb: %v\n%s", err, out)
+	}
+	p := &postgresBackend{port: freePort(t)}
+	p.command = func() *exec.Cmd {
+		return run(postgres, "-D", data, "-p", fmt.Sprint(p.port), "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="+dir,
+			"-c", "max_connections=200", "-c", "shared_buffers=16MB")
+	}
+	p.ready = func() error {
+		conn, err := pgx.Connect(context.Background(), p.url())
+		if err != nil {
+			return err
+		}
+		return conn.Close(context.Background())
+	}
+	p.start(t)
+	t.Cleanup(func() { p.kill(t) })
+	if err := CreateSchema(t.Context(), p.url(), o); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func (p *postgresBackend) url() string {
+	return fmt.Sprintf("postgres://test@127.0.0.1:%d/postgres?sslmode=disable", p.port)
+}
+
+// kill ends the server without a word. Its children notice and end, too.
+func (p *postgresBackend) kill(t testing.TB) {
+	t.Helper()
+	_ = p.cmd.Process.Signal(syscall.SIGCONT)
+	_ = p.cmd.Process.Signal(syscall.SIGQUIT) // at once: no checkpoint, and recovery at the next start
+	<-p.done
+}
+
+// pause stops a server's process as if its machine had stopped, until resume.
+func (p *process) pause(t testing.TB) { p.signal(t, syscall.SIGSTOP) }
+
+func (p *process) resume(t testing.TB) { p.signal(t, syscall.SIGCONT) }
+
+func (p *process) signal(t testing.TB, s os.Signal) {
+	t.Helper()
+	if err := p.cmd.Process.Signal(s); err != nil {
+		t.Fatal(err)
+	}
+}
