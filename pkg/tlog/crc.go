@@ -1,6 +1,9 @@
 package tlog
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"sync"
+)
 
 // The checksum is CRC-16/MCRF4XX: polynomial x^16 + x^12 + x^5 + 1 reflected, initial
 // value 0xFFFF, no final inversion.
@@ -56,17 +59,34 @@ func checksumShort(p []byte) uint16 {
 }
 
 // Seeds holds, by message id, the seed (mavgen's CRC_EXTRA) that ends each
-// frame's checksum. It is made once and then safe for concurrent use.
+// frame's checksum. It is safe for concurrent use.
 type Seeds struct {
 	low  [1 << 16]uint16 // seed | known; MAVLink gives out few ids above
 	high map[uint32]byte
+
+	load func() // has the table filled; nil if it is
 }
 
 const known = 0x100
 
 // NewSeeds returns a table of the given seeds by message id.
 func NewSeeds(byID map[uint32]byte) *Seeds {
-	s := &Seeds{high: make(map[uint32]byte)}
+	s := new(Seeds)
+	s.set(byID)
+	return s
+}
+
+// SeedsFrom returns a table of the seeds by message id that load returns. load is
+// called once, when the first scanner is made or the first frame checked: all messages
+// of MAVLink are a lot to load for who may only compare logs with their seals.
+func SeedsFrom(load func() map[uint32]byte) *Seeds {
+	s := new(Seeds)
+	s.load = sync.OnceFunc(func() { s.set(load()) })
+	return s
+}
+
+func (s *Seeds) set(byID map[uint32]byte) {
+	s.high = make(map[uint32]byte)
 	for id, seed := range byID {
 		if id < uint32(len(s.low)) {
 			s.low[id] = known | uint16(seed)
@@ -74,10 +94,15 @@ func NewSeeds(byID map[uint32]byte) *Seeds {
 			s.high[id] = seed
 		}
 	}
-	return s
 }
 
-// Check says what a frame's checksum is worth.
+// ready waits until the seeds are there.
+func (s *Seeds) ready() {
+	if s.load != nil {
+		s.load()
+	}
+}
+
 type Check uint8
 
 const (
@@ -99,6 +124,12 @@ func (c Check) String() string {
 
 // Check checks the checksum of a well-formed frame.
 func (s *Seeds) Check(f Frame) Check {
+	s.ready()
+	return s.check(f)
+}
+
+// check is Check once the seeds are ready.
+func (s *Seeds) check(f Frame) Check {
 	var id uint32
 	end := int(f[1])
 	if f[0] == magicV1 {

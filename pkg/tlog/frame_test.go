@@ -3,6 +3,7 @@ package tlog_test
 import (
 	"bytes"
 	"encoding/binary"
+	"sync"
 	"testing"
 
 	"cqkit/pkg/tlog"
@@ -132,5 +133,41 @@ func TestDetect(t *testing.T) {
 	seg, err := s.Next()
 	if err != nil || seg.Time() != 0 || seg.Frame().ID() != 0 {
 		t.Errorf("first raw record: %+v, %v", seg, err)
+	}
+}
+
+// TestSeedsFrom loads seeds when they are first needed, and once.
+func TestSeedsFrom(t *testing.T) {
+	loads := 0
+	load := func() map[uint32]byte {
+		loads++
+		return map[uint32]byte{0: 50, 1 << 20: 7}
+	}
+	heartbeat := tlog.Frame{0xFE, 9, 0, 1, 1, 0, 4, 0, 0, 0, 6, 8, 0, 0, 3, 0, 0}
+	high := tlog.Frame{0xFD, 1, 0, 0, 0, 1, 1, 0, 0, 0x10, 9, 0, 0}
+	want := tlog.NewSeeds(load())
+	for range 2 { // whoever comes first
+		loads = 0
+		seeds := tlog.SeedsFrom(load)
+		if loads != 0 {
+			t.Error("loaded before they are needed")
+		}
+		var group sync.WaitGroup
+		for i := range 4 {
+			group.Go(func() {
+				if i%2 == 0 {
+					tlog.NewSliceScanner(nil, seeds, tlog.Timed)
+				}
+				for _, f := range []tlog.Frame{heartbeat, high} {
+					if got := seeds.Check(f); got != want.Check(f) || got == tlog.Unknown {
+						t.Errorf("% x: %v, want %v", f, got, want.Check(f))
+					}
+				}
+			})
+		}
+		group.Wait()
+		if loads != 1 {
+			t.Errorf("loaded %d times", loads)
+		}
 	}
 }

@@ -106,6 +106,7 @@ func NewSliceScanner(data []byte, seeds *Seeds, format Format) *Scanner {
 }
 
 func newScanner(seeds *Seeds, format Format) *Scanner {
+	seeds.ready()
 	s := &Scanner{seeds: seeds, raw: format == Raw, step: true}
 	s.seg.raw = s.raw
 	s.minLen = headerV1 + crcSize
@@ -208,7 +209,7 @@ func (s *Scanner) sound(b []byte) (int, Check) {
 		return 0, Bad
 	}
 	n += front
-	return n, s.seeds.Check(Frame(b[front:n]))
+	return n, s.seeds.check(Frame(b[front:n]))
 }
 
 // wellFormed returns the length of the well-formed record that b begins with, or 0.
