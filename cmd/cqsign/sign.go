@@ -47,13 +47,12 @@ func sealAll(cmd *cobra.Command, o *options, args []string) error {
 	if err != nil {
 		return err
 	}
-	for _, l := range logs {
-		if err := cli.Declare(cmd, l.Path); err != nil {
-			return err
-		}
+	total, err := logfile.Declare(cmd, logs)
+	if err != nil {
+		return err
 	}
-	j := &job{cmd: cmd, o: o, key: key, signer: name, seeds: tlog.NewSeeds(mav.Seeds())}
-	j.progress = cli.NewProgress(cmd, "sealing", "bytes", logfile.Total(logs))
+	j := &job{cmd: cmd, o: o, key: key, signer: name, seeds: tlog.SeedsFrom(mav.Seeds)}
+	j.progress = cli.NewProgress(cmd, "sealing", "bytes", total)
 	defer j.progress.Stop()
 	results := make([]*result, len(logs))
 	var errs []error

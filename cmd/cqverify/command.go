@@ -140,16 +140,15 @@ func verifyAll(cmd *cobra.Command, o *options, args []string) error {
 	if o.seal != "" && (len(logs) != 1 || logs[0].InFolder) {
 		return cli.Usagef("--seal names one seal, but %d logs are given", len(logs))
 	}
-	for _, l := range logs {
-		if err := cli.Declare(cmd, l.Path); err != nil {
-			return err
-		}
+	total, err := logfile.Declare(cmd, logs)
+	if err != nil {
+		return err
 	}
 	keys, err := loadKeys(o.keys)
 	if err != nil {
 		return err
 	}
-	j := &judge{cmd: cmd, o: o, keys: keys, seeds: tlog.NewSeeds(mav.Seeds()), alone: len(logs) == 1, draws: len(logs) <= drawnLogs}
+	j := &judge{cmd: cmd, o: o, keys: keys, seeds: tlog.SeedsFrom(mav.Seeds), alone: len(logs) == 1, draws: len(logs) <= drawnLogs}
 	if j.mavlinkKey, err = mavlinkKey(cmd, o.mavlinkKey); err != nil {
 		return err
 	}
@@ -159,7 +158,7 @@ func verifyAll(cmd *cobra.Command, o *options, args []string) error {
 	if o.state != "" {
 		j.state, j.turns = nonce.NewFile(o.state), newTurns(len(logs))
 	}
-	j.progress = cli.NewProgress(cmd, "judging", "bytes", logfile.Total(logs))
+	j.progress = cli.NewProgress(cmd, "judging", "bytes", total)
 	defer j.progress.Stop()
 	verdicts := make([]*verdict, len(logs))
 	var errs []error

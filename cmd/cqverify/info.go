@@ -87,14 +87,14 @@ type info struct {
 }
 
 func infoAll(cmd *cobra.Command, page *pageFlag, recursive bool, args []string) error {
+	go mav.Seeds() // while the folders are listed; they are kept
 	logs := logfile.Find(args, recursive)
-	for _, l := range logs {
-		if err := cli.Declare(cmd, l.Path); err != nil {
-			return err
-		}
+	total, err := logfile.Declare(cmd, logs)
+	if err != nil {
+		return err
 	}
-	seeds := tlog.NewSeeds(mav.Seeds())
-	progress := cli.NewProgress(cmd, "reading", "bytes", logfile.Total(logs))
+	seeds := tlog.SeedsFrom(mav.Seeds)
+	progress := cli.NewProgress(cmd, "reading", "bytes", total)
 	defer progress.Stop()
 	infos := make([]*info, len(logs))
 	var errs []error

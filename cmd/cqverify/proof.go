@@ -92,7 +92,7 @@ func proofAll(cmd *cobra.Command, reports *cli.Reports, paths, args []string) er
 	if err := cli.Declare(cmd, args...); err != nil {
 		return err
 	}
-	seeds := tlog.NewSeeds(mav.Seeds())
+	seeds := tlog.SeedsFrom(mav.Seeds)
 	var proofs []*proof
 	var errs []error
 	for _, path := range args {

@@ -161,10 +161,8 @@ func replayAll(cmd *cobra.Command, o *replayOptions, args []string) error {
 		return err
 	}
 	logs := logfile.Find(args, o.recursive)
-	for _, l := range logs {
-		if err := cli.Declare(cmd, l.Path); err != nil {
-			return err
-		}
+	if _, err := logfile.Declare(cmd, logs); err != nil {
+		return err
 	}
 	index, err := loadIndex(o.index)
 	if err != nil {
@@ -172,7 +170,7 @@ func replayAll(cmd *cobra.Command, o *replayOptions, args []string) error {
 	}
 	several := len(logs) != 1 || logs[0].InFolder
 	opts := replay.Options{Key: key, Prints: several || o.index != ""}
-	seeds := tlog.NewSeeds(mav.Seeds())
+	seeds := tlog.SeedsFrom(mav.Seeds)
 	results := make([]*replayLog, len(logs))
 	progress := cli.NewProgress(cmd, "reading", "logs", int64(len(logs)))
 	defer progress.Stop()

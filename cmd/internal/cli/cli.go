@@ -19,6 +19,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -140,6 +141,20 @@ type stdout struct {
 	mu sync.Mutex
 	// err is the first error of a write.
 	err error
+
+	look sync.Once
+	info fs.FileInfo // of a regular file
+}
+
+// file returns which regular file standard output is, nil if it is none. It asks once:
+// every input is compared with it.
+func (o *stdout) file() fs.FileInfo {
+	o.look.Do(func() {
+		if info := fileInfo(o.w); info != nil && info.Mode().IsRegular() {
+			o.info = info
+		}
+	})
+	return o.info
 }
 
 func (o *stdout) Write(p []byte) (int, error) {

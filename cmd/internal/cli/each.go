@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 )
 
 // Each calls work for 0 to n-1, up to limit at once, and then, in order and never two
@@ -16,23 +17,17 @@ func Each(ctx context.Context, n, limit int, work, done func(i int)) {
 		ready[i] = make(chan struct{})
 	}
 	var workers sync.WaitGroup
-	next := make(chan int)
+	var next atomic.Int64
 	for range min(n, max(limit, 1)) {
 		workers.Go(func() {
-			for i := range next {
+			for i := next.Add(1) - 1; i < int64(n); i = next.Add(1) - 1 {
 				if ctx.Err() == nil {
-					work(i)
+					work(int(i))
 				}
 				close(ready[i])
 			}
 		})
 	}
-	go func() {
-		for i := range n {
-			next <- i
-		}
-		close(next)
-	}()
 	for i := range n {
 		<-ready[i]
 		done(i)

@@ -66,19 +66,25 @@ func Open(cmd *cobra.Command, name string) (*Input, error) {
 // nothing, and says nothing about names that cannot be found; "-" twice is an error
 // of usage.
 func Declare(cmd *cobra.Command, names ...string) error {
-	s := of(cmd)
 	for _, name := range names {
-		var info fs.FileInfo
-		if name == "-" {
-			info = fileInfo(s.in)
-		} else {
-			info, _ = os.Stat(name)
-		}
-		if err := s.declare(name, info, false); err != nil {
+		if _, err := DeclareFile(cmd, name); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// DeclareFile is [Declare] of one name. It returns what the system says of the file,
+// nil if it cannot be found.
+func DeclareFile(cmd *cobra.Command, name string) (fs.FileInfo, error) {
+	s := of(cmd)
+	var info fs.FileInfo
+	if name == "-" {
+		info = fileInfo(s.in)
+	} else {
+		info, _ = os.Stat(name)
+	}
+	return info, s.declare(name, info, false)
 }
 
 // Read reads as the file or standard input does, and ends with the context's
@@ -120,7 +126,7 @@ func (s *streams) declare(name string, info fs.FileInfo, opened bool) error {
 		return Hint(Usagef("standard input, %q, is given more than once", "-"), "save it to a file first, or give the others by name")
 	}
 	if info != nil && info.Mode().IsRegular() {
-		if out := fileInfo(s.out.w); out != nil && out.Mode().IsRegular() && os.SameFile(info, out) {
+		if out := s.out.file(); out != nil && os.SameFile(info, out) {
 			return Usagef("input and standard output are the same file, %q", name)
 		}
 		if out, ok := s.replaced.find(info); ok {

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/spf13/cobra"
+
 	"cqkit/cmd/internal/cli"
 )
 
@@ -47,6 +49,9 @@ func find(args []string, recursive, sealed bool) []Found {
 			found = append(found, inFolder(arg, recursive, sealed)...)
 		}
 	}
+	if len(args) == 1 { // what one argument stands for has one name each
+		return found
+	}
 	return once(found)
 }
 
@@ -76,7 +81,11 @@ func once(found []Found) []Found {
 
 func inFolder(dir string, recursive, sealed bool) []Found {
 	var found []Found
+	logs := make(map[string]bool) // what has a log's name, whatever it is
 	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if sealed && isLogName(path) {
+			logs[path] = true
+		}
 		switch {
 		case err != nil:
 			found = append(found, Found{Path: path, InFolder: true, Err: err})
@@ -94,6 +103,9 @@ func inFolder(dir string, recursive, sealed bool) []Found {
 			}
 		case sealed && strings.HasSuffix(path, sealEnd) && isLogName(strings.TrimSuffix(path, sealEnd)):
 			log := strings.TrimSuffix(path, sealEnd)
+			if logs[log] { // it comes before its seal
+				return nil
+			}
 			if _, err := os.Lstat(log); errors.Is(err, fs.ErrNotExist) {
 				err = fmt.Errorf("%q is missing, but its seal is there", log)
 				found = append(found, Found{Path: log, InFolder: true, Err: err})
@@ -136,19 +148,25 @@ func look(path string, entry fs.DirEntry) (Found, bool) {
 	return f, !mode.IsDir()
 }
 
-// Total returns how many bytes the logs have together, for [cli.NewProgress]; 0 if one
-// of them does not say.
-func Total(found []Found) int64 {
-	var total int64
-	for _, f := range found {
-		if f.Err != nil {
-			continue
+// Declare tells the run about the logs before one of them is opened, as [cli.Declare]
+// does. It returns how many bytes they have together, for [cli.NewProgress]; 0 if one of
+// them does not say.
+func Declare(cmd *cobra.Command, logs []Found) (total int64, err error) {
+	known := true
+	for _, l := range logs {
+		info, err := cli.DeclareFile(cmd, l.Path)
+		switch {
+		case err != nil:
+			return 0, err
+		case l.Err != nil:
+		case l.Path == "-" || info == nil || !info.Mode().IsRegular():
+			known = false
+		default:
+			total += info.Size()
 		}
-		info, err := os.Stat(f.Path)
-		if err != nil || !info.Mode().IsRegular() {
-			return 0
-		}
-		total += info.Size()
 	}
-	return total
+	if !known {
+		return 0, nil
+	}
+	return total, nil
 }

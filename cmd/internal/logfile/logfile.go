@@ -4,6 +4,7 @@
 package logfile
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -60,7 +61,14 @@ func ReadSeal(cmd *cobra.Command, path string) ([]byte, error) {
 		return nil, err
 	}
 	defer in.Close()
-	return io.ReadAll(io.LimitReader(in, maxSeal+1))
+	var data bytes.Buffer
+	if f, ok := in.File(); ok {
+		if info, err := f.Stat(); err == nil {
+			data.Grow(int(min(info.Size(), maxSeal)) + bytes.MinRead) // so that it never moves
+		}
+	}
+	_, err = data.ReadFrom(io.LimitReader(in, maxSeal+1))
+	return data.Bytes(), err
 }
 
 const maxSeal = 64 << 20

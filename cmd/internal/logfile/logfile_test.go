@@ -100,16 +100,6 @@ func TestPaths(t *testing.T) {
 	}
 }
 
-func TestTotal(t *testing.T) {
-	in(t, "a", "bc", "d/")
-	if got := Total([]Found{{Path: "a"}, {Path: "bc"}, {Path: "x", Err: errors.New("no")}}); got != 3 {
-		t.Error(got)
-	}
-	if got := Total([]Found{{Path: "a"}, {Path: "-"}}); got != 0 {
-		t.Error(got)
-	}
-}
-
 // within runs f in a program whose standard input is given.
 func within(t *testing.T, stdin io.Reader, f func(cmd *cobra.Command) error) int {
 	t.Helper()
@@ -209,6 +199,40 @@ func TestMadeUpFiles(t *testing.T) {
 		}
 		if l, err := Open(cmd, "/proc/self/mem"); err == nil {
 			t.Errorf("%d bytes", l.Size)
+		}
+		return nil
+	})
+}
+
+func TestDeclare(t *testing.T) {
+	in(t, "a", "bc", "d/")
+	for _, tt := range []struct {
+		logs  []Found
+		total int64
+		code  int
+	}{
+		{[]Found{{Path: "a"}, {Path: "bc"}, {Path: "x", Err: errors.New("no")}}, 3, 0},
+		{[]Found{{Path: "a"}, {Path: "-"}}, 0, 0},
+		{[]Found{{Path: "a"}, {Path: "gone"}}, 0, 0},
+		{[]Found{{Path: "-"}, {Path: "-"}}, 0, 2},
+	} {
+		code := within(t, strings.NewReader(""), func(cmd *cobra.Command) error {
+			total, err := Declare(cmd, tt.logs)
+			if total != tt.total {
+				t.Errorf("%v: %d bytes, want %d", tt.logs, total, tt.total)
+			}
+			return err
+		})
+		if code != tt.code {
+			t.Errorf("%v: exit code %d, want %d", tt.logs, code, tt.code)
+		}
+	}
+	within(t, nil, func(cmd *cobra.Command) error {
+		if _, err := Declare(cmd, []Found{{Path: "a"}}); err != nil {
+			return err
+		}
+		if _, err := cli.Create(cmd, "a", cli.CreateOptions{Force: true}); cli.ExitCode(err) != 2 {
+			t.Errorf("a declared log may be written over: %v", err)
 		}
 		return nil
 	})
