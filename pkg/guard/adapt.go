@@ -58,16 +58,25 @@ func (g *Guard) adaptRate(l *limiter, now time.Duration) {
 	if factor == 1 {
 		return
 	}
-	in := l.keyed.Limit()
-	r, err := gcra.PerSecond(in.Rate.PerSecond() * factor)
-	if err != nil || r.PerSecond() < a.Min.PerSecond() {
-		r = a.Min
-	} else if r.PerSecond() > a.Max.PerSecond() {
-		r = a.Max
-	}
-	if r != in.Rate && l.keyed.Change(now, gcra.Limit{Rate: r, Burst: in.Burst}) == nil {
+	if l.setRate(now, l.keyed.Limit().Rate.PerSecond()*factor) == nil {
 		g.announce()
 	}
+}
+
+// setRate puts a rate in force, within the bounds.
+func (l *limiter) setRate(now time.Duration, perSecond float64) error {
+	in := l.keyed.Limit()
+	r, err := gcra.PerSecond(perSecond)
+	switch {
+	case perSecond >= l.adapt.Max.PerSecond():
+		r = l.adapt.Max
+	case err != nil || perSecond <= l.adapt.Min.PerSecond():
+		r = l.adapt.Min
+	}
+	if r == in.Rate {
+		return nil
+	}
+	return l.keyed.Change(now, gcra.Limit{Rate: r, Burst: in.Burst})
 }
 
 // law returns by how much a rate is multiplied after a period in which the gate served and dropped so

@@ -20,7 +20,8 @@ func newBounded(c vegas.Controller, cfg vegas.Config) *bounded {
 	b.set(max(1, cfg.Min), cfg.Max)
 	if c == nil {
 		// The bounds are kept here, so that they can change.
-		c = vegas.NewVegas(vegas.Config{Initial: b.clamp(cfg.Initial), Max: vegas.MaxLimit, Seed: cfg.Seed})
+		cfg.Initial, cfg.Min, cfg.Max = b.clamp(cfg.Initial), 1, vegas.MaxLimit
+		c = vegas.NewVegas(cfg)
 	}
 	b.Controller = c
 	return b

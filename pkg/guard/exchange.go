@@ -3,6 +3,7 @@ package guard
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -19,7 +20,8 @@ type exchange struct {
 	g     *Guard
 	r     *http.Request
 	e     event
-	start time.Duration
+	came  time.Duration
+	start time.Duration // when it was last decided about: later than came if it waited first
 
 	class    *Class
 	part     int
@@ -30,6 +32,7 @@ type exchange struct {
 	decision gcra.Decision // of the limit that denied, or of which the least remains
 	tightest *limiter      // whose decision that is
 	returned bool          // the handler, without a panic
+	upstream bool          // a proxy's
 	err      error         // of the upstream or transport
 
 	hold
@@ -47,7 +50,8 @@ func (g *Guard) begin(r *http.Request) *exchange {
 	for _, o := range g.observers {
 		r = o.begin(r)
 	}
-	x.r, x.start = r, g.now()
+	x.r, x.came = r, g.now()
+	x.start = x.came
 	return x
 }
 
@@ -60,8 +64,8 @@ func (x *exchange) end() {
 		g.adaptRates(now)
 	}
 	if len(g.observers) > 0 {
-		x.e.work = x.hold.work
-		x.e.total = now - x.start
+		x.e.work = x.worked()
+		x.e.total = now - x.came
 		for _, o := range g.observers {
 			o.finished(x.r, &x.e)
 		}
@@ -82,6 +86,12 @@ func (x *exchange) finish(now time.Duration) {
 	}
 	if err := x.r.Context().Err(); err != nil && x.err == nil {
 		x.err = err
+	}
+	switch {
+	case x.gone && x.err == nil:
+		x.err = context.Canceled
+	case x.upstream && !x.returned && x.err == nil:
+		x.err = io.ErrUnexpectedEOF // the answer broke off
 	}
 	switch {
 	case x.err == nil:
@@ -109,13 +119,13 @@ func (x *exchange) verdict() vegas.Outcome {
 // recycle makes the exchange ready for another request, unless a timer still knows it or a
 // panic may have left something behind that does.
 func (x *exchange) recycle() {
-	if !x.disarm() || !x.returned {
+	if !x.disarm() || !x.returned || x.e.client {
 		return
 	}
 	x.r, x.e = nil, event{}
 	x.class, x.hasAddr = nil, false
 	x.tightest, x.decision = nil, gcra.Decision{}
-	x.returned, x.err = false, nil
+	x.returned, x.upstream, x.err = false, false, nil
 	x.hold.reset()
 	x.writers.reset()
 	x.g.exchanges.Put(x)
@@ -210,17 +220,17 @@ func (x *exchange) acquire() bool {
 	before := g.now()
 	p, err := g.gate.Acquire(x.r.Context(), class)
 	if err == nil {
-		x.e.wait = p.Start() - before
+		x.e.wait += p.Start() - before
 		x.keep(p)
 		g.served.Add(1)
 		return true
 	}
-	x.e.wait = g.now() - before
+	x.e.wait += g.now() - before
 	if errors.Is(err, vegas.ErrFull) || errors.Is(err, vegas.ErrLate) {
-		x.e.outcome = shed
+		x.e.outcome, x.err = shed, err
 		g.dropped.Add(1)
 	} else {
-		x.e.outcome = canceled
+		x.e.outcome, x.err = canceled, err
 	}
 	return false
 }

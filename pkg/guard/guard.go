@@ -35,6 +35,8 @@ type Guard struct {
 
 	served, dropped atomic.Uint64 // by the gate, for Adapt
 	settings        sync.Mutex    // held by Apply and while rates adapt
+
+	hosts hosts // for RoundTripper
 }
 
 // New returns a guard, or why there is none like that.
@@ -112,9 +114,13 @@ func (g *Guard) Middleware(next http.Handler) http.Handler {
 		defer x.end()
 		if !x.admit() {
 			x.refuse(w)
+			x.returned = true
 			return
 		}
 		next.ServeHTTP(x.wrap(w), x.r)
+		if !x.wroteHeader && g.cfg.Headers == HeadersAlways {
+			x.headers(w.Header())
+		}
 		x.returned = true
 	})
 }

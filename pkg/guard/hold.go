@@ -56,6 +56,13 @@ func (x *exchange) release(now time.Duration, o vegas.Outcome) {
 	x.permit.Release(x.permit.Start()+x.work, o)
 }
 
+// worked is how long the exchange, which is over, worked under its permit.
+func (x *exchange) worked() time.Duration {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.work
+}
+
 // releaseEarly is release before the handler has returned, and leaves aside how it ends.
 func (x *exchange) releaseEarly(now time.Duration) {
 	x.release(now, x.g.cfg.Gate.Classify(x.e.status, nil))
@@ -79,17 +86,21 @@ func (x *exchange) enter(n int, flush bool) {
 	if x.header.Load() == 0 {
 		x.header.Store(int64(now) + 1)
 	}
-	blocked := time.Duration(x.blocked.Load())
-	left := x.g.cfg.Gate.Slack - blocked
-	if left <= 0 {
+	began, blocked := time.Duration(x.header.Load()-1), time.Duration(x.blocked.Load())
+	slack, stream := x.g.cfg.Gate.Slack-blocked, began+x.g.cfg.Gate.Stream-now
+	switch {
+	case slack <= 0:
 		x.releaseEarly(now - blocked)
+		return
+	case stream <= 0:
+		x.releaseEarly(began)
 		return
 	}
 	x.writing.Store(int64(now) + 1)
 	if x.timer == nil {
-		x.timer = time.AfterFunc(left, x.expire)
+		x.timer = time.AfterFunc(min(slack, stream), x.expire)
 	} else {
-		x.timer.Reset(left)
+		x.timer.Reset(min(slack, stream))
 	}
 	x.armed = true
 }

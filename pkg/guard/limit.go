@@ -72,11 +72,15 @@ func (x *exchange) limit() bool {
 	if len(g.limits) == 1 && g.limits[0].Shared == nil {
 		// What is usual.
 		l := g.limits[0]
-		if n := l.cost(x.r); n > 0 {
-			x.key = l.Key.append(x.key[:0], x)
-			return x.judge(l, gcra.TakeBytes(l.keyed, x.key, x.start, n))
+		n := l.cost(x.r)
+		if n == 0 {
+			return true
 		}
-		return true
+		x.key = l.Key.append(x.key[:0], x)
+		if x.e.client && g.cfg.Client.MaxWait > 0 {
+			return x.reserve(l, n)
+		}
+		return x.judge(l, gcra.TakeBytes(l.keyed, x.key, x.start, n))
 	}
 	return x.limitAll()
 }
@@ -150,7 +154,7 @@ func (x *exchange) takeShared(shared int) bool {
 					return false
 				}
 				t.skip = true
-			} else if err != nil && !x.fail(t, err) {
+			} else if err != nil && !x.without(t) {
 				return false
 			}
 		}
@@ -161,7 +165,7 @@ func (x *exchange) takeShared(shared int) bool {
 			continue
 		}
 		d, err := x.ask(t, t.n)
-		if err != nil && !x.fail(t, err) || err == nil && !x.judge(t.l, d) {
+		if err != nil && !x.without(t) || err == nil && !x.judge(t.l, d) {
 			return false
 		}
 	}
@@ -175,11 +179,11 @@ func (x *exchange) ask(t *take, n uint64) (gcra.Decision, error) {
 	return t.l.Shared.Take(ctx, t.key, n)
 }
 
-// fail does what a limit wants when its Decider cannot decide, and tells whether the request
+// without does what a limit wants when its Decider cannot decide, and tells whether the request
 // may go on.
-func (x *exchange) fail(t *take, err error) bool {
+func (x *exchange) without(t *take) bool {
 	if x.r.Context().Err() != nil {
-		x.e.outcome = canceled
+		x.e.outcome, x.err = canceled, x.r.Context().Err()
 		return false
 	}
 	x.e.failed, x.e.limit = true, t.l.Name

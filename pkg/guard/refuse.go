@@ -12,7 +12,11 @@ import (
 
 // seconds is a wait as Retry-After tells it, at least 1.
 func seconds(d time.Duration) string {
-	return strconv.FormatInt(max(1, int64((d+time.Second-1)/time.Second)), 10)
+	s := d / time.Second
+	if d%time.Second > 0 {
+		s++
+	}
+	return strconv.FormatInt(max(1, int64(s)), 10)
 }
 
 // announce makes RateLimit-Policy, after a limit changed.
@@ -26,50 +30,52 @@ func (g *Guard) announce() {
 
 // refuse answers a request that was not admitted.
 func (x *exchange) refuse(w http.ResponseWriter) {
-	g, h := x.g, w.Header()
-	status := http.StatusServiceUnavailable
+	h := w.Header()
 	switch x.e.outcome {
 	case rateLimited:
-		status = http.StatusTooManyRequests
-		x.headers(h)
+		if x.g.cfg.Headers != HeadersNever {
+			x.headers(h)
+		}
 		if s := x.decision.RetryAfterSeconds(); s > 0 {
 			h[gcra.HeaderRetryAfter] = []string{strconv.FormatInt(s, 10)}
 		}
+		x.reply(w, http.StatusTooManyRequests, "quota-exceeded", "too many requests")
+		return
 	case draining:
 		h["Connection"] = []string{"close"}
-		h[gcra.HeaderRetryAfter] = g.retry
-	default:
-		h[gcra.HeaderRetryAfter] = g.retry
 	}
-	contentType, body := x.refusal(status, h.Get(gcra.HeaderRetryAfter))
-	h["Content-Type"] = []string{contentType}
-	h["X-Content-Type-Options"] = []string{"nosniff"}
-	h["Content-Length"] = []string{strconv.Itoa(len(body))}
-	x.e.status = status
-	w.WriteHeader(status)
-	n, _ := w.Write(body) // who is gone will not read it
-	x.e.bytes = int64(n)
-	x.returned = true
+	h[gcra.HeaderRetryAfter] = x.g.retry
+	x.reply(w, http.StatusServiceUnavailable, "temporary-reduced-capacity", refusalTitles[x.e.outcome])
 }
 
-// headers sets what a decision tells about rates.
+var refusalTitles = [outcomes]string{
+	shed:         "too many requests at once",
+	canceled:     "too many requests at once",
+	limiterError: "rate limit not available",
+	draining:     "shutting down",
+}
+
+// fail answers a request that was admitted and then went wrong on this side of the handler.
+func (x *exchange) fail(w http.ResponseWriter, status int, title string) {
+	x.reply(w, status, "", title)
+}
+
+// headers sets what the tightest decision tells about rates.
 func (x *exchange) headers(h http.Header) {
-	g := x.g
-	if g.cfg.Headers == HeadersNever || x.tightest == nil {
+	if x.tightest == nil {
 		return
 	}
 	x.decision.SetHeader(func(field, value string) {
 		if field != gcra.HeaderRetryAfter {
 			h[field] = []string{value}
 		}
-	}, x.tightest.Name, "", g.cfg.LegacyHeaders)
-	h[gcra.HeaderPolicy] = *g.policies.Load()
+	}, x.tightest.Name, "", x.g.cfg.LegacyHeaders)
+	h[gcra.HeaderPolicy] = *x.g.policies.Load()
 }
 
-// A problem is RFC 9457's, with the types of draft-ietf-httpapi-ratelimit-headers-11,
-// Section 6.
+// A problem is RFC 9457's, with the types of draft-ietf-httpapi-ratelimit-headers-11.
 type problem struct {
-	Type     string   `json:"type"`
+	Type     string   `json:"type,omitempty"`
 	Title    string   `json:"title"`
 	Status   int      `json:"status"`
 	Violated []string `json:"violated-policies,omitempty"`
@@ -77,30 +83,38 @@ type problem struct {
 
 const problemTypes = "https://iana.org/assignments/http-problem-types#"
 
-// refusal is the body of a refusal. Nothing of the request is in it.
-func (x *exchange) refusal(status int, retryAfter string) (contentType string, body []byte) {
-	title := map[outcome]string{
-		rateLimited:  "too many requests",
-		shed:         "too many requests at once",
-		canceled:     "too many requests at once",
-		limiterError: "rate limit not available",
-		draining:     "shutting down",
-	}[x.e.outcome]
+// reply answers with a status and why. Nothing of the request is in the body.
+func (x *exchange) reply(w http.ResponseWriter, status int, kind, title string) {
+	h := w.Header()
+	var body []byte
 	switch x.g.cfg.Format {
 	case FormatText:
-		return "text/plain; charset=utf-8", []byte(title + "\n")
+		h["Content-Type"] = []string{"text/plain; charset=utf-8"}
+		body = []byte(title + "\n")
 	case FormatJSON:
-		after, _ := strconv.Atoi(retryAfter)
-		b, _ := json.Marshal(struct {
+		h["Content-Type"] = []string{"application/json"}
+		after, _ := strconv.Atoi(h.Get(gcra.HeaderRetryAfter))
+		body, _ = json.Marshal(struct {
 			Error      string `json:"error"`
 			RetryAfter int    `json:"retry_after_s,omitempty"`
 		}{title, after})
-		return "application/json", b
+	default:
+		h["Content-Type"] = []string{"application/problem+json"}
+		p := problem{Title: title, Status: status}
+		if kind != "" {
+			p.Type = problemTypes + kind
+		}
+		if x.e.outcome == rateLimited {
+			p.Violated = []string{x.e.limit}
+		}
+		body, _ = json.Marshal(p)
 	}
-	p := problem{Type: problemTypes + "temporary-reduced-capacity", Title: title, Status: status}
-	if x.e.outcome == rateLimited {
-		p.Type, p.Violated = problemTypes+"quota-exceeded", []string{x.e.limit}
+	h["X-Content-Type-Options"] = []string{"nosniff"}
+	h["Content-Length"] = []string{strconv.Itoa(len(body))}
+	if exchangeOf(w) == nil { // otherwise they are noted on the way
+		x.e.status = status
+		x.e.bytes = int64(len(body))
 	}
-	b, _ := json.Marshal(p)
-	return "application/problem+json", b
+	w.WriteHeader(status)
+	w.Write(body) // who is gone will not read it
 }

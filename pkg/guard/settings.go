@@ -156,9 +156,10 @@ func (l *limiter) apply(g *Guard, s LimitSettings) error {
 		l.set.Store(&s.Limit)
 		l.most = max(l.most, s.Limit.Burst)
 	}
-	if l.adapt != nil {
-		l.adapt.Min, l.adapt.Max = s.Min, s.Max
-	}
 	l.dry.Store(s.DryRun)
-	return nil
+	if l.adapt == nil {
+		return nil
+	}
+	l.adapt.Min, l.adapt.Max = s.Min, s.Max
+	return l.setRate(g.now(), l.keyed.Limit().Rate.PerSecond())
 }

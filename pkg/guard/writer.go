@@ -2,12 +2,12 @@ package guard
 
 import (
 	"bufio"
+	"errors"
 	"io"
 	"net"
 	"net/http"
 	"os"
 	"strings"
-	"sync"
 )
 
 // writers is the ResponseWriter of an exchange. What the handler gets is a type with
@@ -16,6 +16,7 @@ import (
 type writers struct {
 	inner       http.ResponseWriter
 	wroteHeader bool
+	gone        bool // writing to the client failed
 }
 
 func (w *writers) reset() { *w = writers{} }
@@ -74,6 +75,9 @@ func (w writer) WriteHeader(status int) {
 func (w writer) begin(status int) {
 	if !w.x.wroteHeader {
 		w.x.wroteHeader = true
+		if w.x.g.cfg.Headers == HeadersAlways && status != http.StatusSwitchingProtocols {
+			w.x.headers(w.x.inner.Header())
+		}
 		w.x.began(status)
 	}
 }
@@ -82,17 +86,24 @@ func (w writer) Write(p []byte) (int, error) {
 	w.begin(http.StatusOK)
 	w.x.enter(len(p), false)
 	n, err := w.x.inner.Write(p)
-	w.x.leave()
-	w.x.e.bytes += int64(n)
+	w.left(int64(n), err)
 	return n, err
+}
+
+// left is called once n bytes have gone to the client.
+func (w writer) left(n int64, err error) {
+	w.x.leave()
+	w.x.e.bytes += n
+	if err != nil && !errors.Is(err, http.ErrBodyNotAllowed) && !errors.Is(err, http.ErrContentLength) {
+		w.x.gone = true
+	}
 }
 
 func (w writer) WriteString(s string) (int, error) {
 	w.begin(http.StatusOK)
 	w.x.enter(len(s), false)
 	n, err := io.WriteString(w.x.inner, s)
-	w.x.leave()
-	w.x.e.bytes += int64(n)
+	w.left(int64(n), err)
 	return n, err
 }
 
@@ -104,7 +115,7 @@ func (w writer) FlushError() error {
 	}
 	w.x.enter(0, true)
 	err := http.NewResponseController(w.x.inner).Flush()
-	w.x.leave()
+	w.left(0, nil)
 	return err
 }
 
@@ -119,9 +130,6 @@ func isStream(h http.Header) bool {
 	return false
 }
 
-// copyBuffers hold what ReadFrom copies by.
-var copyBuffers = sync.Pool{New: func() any { return new([32 << 10]byte) }}
-
 // readFrom lets the server send a file by itself. What comes from elsewhere it copies: there
 // reading is the backend's time, and writing the client's.
 func (w writer) readFrom(src io.Reader) (int64, error) {
@@ -134,12 +142,11 @@ func (w writer) readFrom(src io.Reader) (int64, error) {
 		if to, ok := w.x.inner.(io.ReaderFrom); ok {
 			w.x.enter(buffered+1, false)
 			n, err := to.ReadFrom(src)
-			w.x.leave()
-			w.x.e.bytes += n
+			w.left(n, err)
 			return n, err
 		}
 	}
-	buf := copyBuffers.Get().(*[32 << 10]byte)
+	buf := copyBuffers.Get().(*[copyBuffer]byte)
 	defer copyBuffers.Put(buf)
 	return io.CopyBuffer(struct{ io.Writer }{w}, struct{ io.Reader }{src}, buf[:])
 }
