@@ -2,6 +2,7 @@ package vegas
 
 import (
 	"math/rand/v2"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -16,7 +17,7 @@ func window(i, limit, inFlight, samples int, rtt time.Duration) Window {
 func TestBoundsAndDeterminism(t *testing.T) {
 	type pair struct{ a, b Controller }
 	for name, c := range map[string]pair{
-		"vegas": {NewVegas(Config{Min: 2, Max: 50, Seed: 7}), NewVegas(Config{Min: 2, Max: 50, Seed: 7})},
+		"vegas": {NewVegas(Config{Min: 2, Max: 50, Phase: 7}), NewVegas(Config{Min: 2, Max: 50, Phase: 7})},
 		"aimd":  {&AIMD{Initial: 2, Max: 50}, &AIMD{Initial: 2, Max: 50}},
 	} {
 		r := rand.New(rand.NewPCG(1, 2))
@@ -110,7 +111,7 @@ func TestHistogram(t *testing.T) {
 		t.Error("durations out of range are not clamped")
 	}
 	var h histogram
-	if n, d := h.trimmedMean(); n != 0 || d != 0 {
+	if n, d, _ := h.trimmedMean(); n != 0 || d != 0 {
 		t.Errorf("empty: %d, %v", n, d)
 	}
 	h.add(time.Microsecond)
@@ -118,7 +119,7 @@ func TestHistogram(t *testing.T) {
 	for range 18 {
 		h.add(10 * ms)
 	}
-	if n, d := h.trimmedMean(); n != 20 || d < 9960*time.Microsecond || d > 10040*time.Microsecond {
+	if n, d, e := h.trimmedMean(); n != 20 || e > ms || d < 9960*time.Microsecond || d > 10040*time.Microsecond {
 		t.Errorf("%d samples, mean %v; want 20 and 10ms", n, d)
 	}
 	h.clear()
@@ -127,36 +128,108 @@ func TestHistogram(t *testing.T) {
 	}
 }
 
-// Windows end after 100 ms with 100 samples, or after 1 s with 5 or an overload.
+// Windows end after 100 ms with 100 samples, or with fewer that tell the queue; or after
+// 1 s with 5 or an overload; but never before three round trips.
 func TestWindows(t *testing.T) {
 	for _, tc := range []struct {
-		name  string
-		every time.Duration
-		o     Outcome
-		end   time.Duration // of the first window
-		n     int
+		name      string
+		held      int // in flight all the time
+		every     time.Duration
+		fast, rtt time.Duration // round-trip times, in turn
+		o         Outcome
+		end       time.Duration // of the first window
+		n         int
 	}{
-		{"many", ms / 2, Success, 100 * ms, 199},
-		{"some", 5 * ms, Success, 500 * ms, 100},
-		{"few", 190 * ms, Success, 1140 * ms, 5},
-		{"overloads", 600 * ms, Overload, 1200 * ms, 0},
+		{"many", 8, ms / 2, ms / 4, 3 * ms / 4, Success, 100 * ms, 199},
+		{"some", 8, 5 * ms, ms / 4, 3 * ms / 4, Success, 500 * ms, 100},
+		{"few but sure", 0, 5 * ms, ms / 4, 3 * ms / 4, Success, 100 * ms, 20},
+		{"few", 8, 190 * ms, ms / 4, 3 * ms / 4, Success, 1140 * ms, 6},
+		{"overloads", 0, 600 * ms, ms / 4, ms / 4, Overload, 1200 * ms, 0},
+		{"slow", 0, 10 * ms, 400 * ms, 400 * ms, Success, 1200 * ms, 81},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			g := newGate(t, 10, GateConfig{})
+			g := newGate(t, 1000, GateConfig{})
+			for range tc.held {
+				g.Try(0, Class{})
+			}
 			for now := tc.every; g.Stats().Last.End == 0 && now < time.Minute; now += tc.every {
-				p, _ := g.Try(now-ms/4, Class{})
+				tc.fast, tc.rtt = tc.rtt, tc.fast
+				if now < tc.rtt {
+					continue // it would have started before the window
+				}
+				p, _ := g.Try(now-tc.rtt, Class{})
 				p.Release(now, tc.o)
 			}
 			w := g.Stats().Last
-			if d := w.End - tc.end; d < 0 || d > 10*ms || w.Samples < tc.n || w.Samples > tc.n+2 {
+			if d := w.End - tc.end; d < 0 || d > 10*ms || w.Samples < tc.n-1 || w.Samples > tc.n+2 {
 				t.Errorf("window %+v, want an end at %v and %d samples", w, tc.end, tc.n)
 			}
-			if w.Samples > 0 && (w.RTT < 249*time.Microsecond || w.RTT > 251*time.Microsecond) {
-				t.Errorf("RTT %v, want 250µs", w.RTT)
+			mean := (tc.fast + tc.rtt) / 2
+			if w.Samples > 0 && (w.RTT < mean*9/10 || w.RTT > mean*11/10) {
+				t.Errorf("RTT %v, want %v", w.RTT, mean)
 			}
 		})
 	}
 }
+
+// After a shrink nothing is measured until few enough are in flight, or for a second.
+func TestWindowSettles(t *testing.T) {
+	var limit atomic.Int64
+	limit.Store(10)
+	g, err := NewGate(follow{&limit}, GateConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var held []Permit
+	for range 9 {
+		p, _ := g.Try(0, Class{})
+		held = append(held, p)
+	}
+	sample := func(now time.Duration) { // of 1 ms
+		p, ok := g.Try(now-ms, Class{})
+		if !ok {
+			p = Permit{gate: g, start: now - ms}
+			g.state.Add(1)
+		}
+		p.Release(now, Success)
+	}
+	now := ms
+	fill := func() (start time.Duration) {
+		last := g.Stats().Last.End
+		for g.Stats().Last.End == last {
+			if now += ms / 2; now > time.Hour {
+				t.Fatal("no window")
+			}
+			sample(now)
+		}
+		return g.Stats().Last.Start
+	}
+	limit.Store(3)
+	fill() // the next window begins with 9 in flight and may have 3
+	shrunk := now
+	for range 6 {
+		now += 100 * ms
+		sample(now)
+		held[0].Release(now, Ignore)
+		held = held[1:]
+	}
+	settled := now
+	if start := fill(); start != settled {
+		t.Errorf("shrunk at %v, settled at %v: the window begins at %v", shrunk, settled, start)
+	}
+	limit.Store(1)
+	fill()
+	shrunk = now
+	if start := fill(); start < shrunk+time.Second || start > shrunk+time.Second+ms {
+		t.Errorf("never settled after a shrink at %v: the window begins at %v, want a second later", shrunk, start)
+	}
+}
+
+// follow is a controller that is told its limit.
+type follow struct{ limit *atomic.Int64 }
+
+func (f follow) Limit() int        { return int(f.limit.Load()) }
+func (f follow) Update(Window) int { return int(f.limit.Load()) }
 
 // Requests that started before the window give no sample, and a clock that steps back none.
 func TestOnlyRequestsOfTheWindow(t *testing.T) {

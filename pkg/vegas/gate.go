@@ -224,6 +224,7 @@ func (g *Gate) endWindow(now time.Duration) {
 		return
 	}
 	g.setLimit(g.controller.Update(w))
+	g.meter.begin(now, inFlight(g.state.Load()))
 }
 
 // Resize sets the limit to n, from 1 to MaxLimit; others count as the nearest. A

@@ -1,6 +1,7 @@
 package vegas
 
 import (
+	"math"
 	"math/bits"
 	"sync/atomic"
 	"time"
@@ -57,24 +58,36 @@ func (h *histogram) total() int {
 	return n
 }
 
-// trimmedMean returns how many samples there are and the mean of those between the
-// 10 % and 90 % quantiles; a sample that straddles a quantile counts in part.
-func (h *histogram) trimmedMean() (int, time.Duration) {
-	n := h.total()
+// trimmedMean returns how many samples there are, the mean of those between the 10 %
+// and 90 % quantiles, and its standard error. A sample that straddles a quantile counts
+// in part.
+func (h *histogram) trimmedMean() (n int, mean, stdErr time.Duration) {
+	n = h.total()
 	if n == 0 {
-		return 0, 0
+		return 0, 0, 0
 	}
 	low, high := 0.1*float64(n), 0.9*float64(n)
-	var seen, sum float64
+	var seen, sum, squares, least, most float64
 	for i := range h.count {
 		c := float64(h.count[i].Load())
 		if c == 0 {
 			continue
 		}
 		if in := min(seen+c, high) - max(seen, low); in > 0 {
-			sum += in * middle(i)
+			most = middle(i)
+			if sum == 0 {
+				least = most
+			}
+			sum += in * most
+			squares += in * most * most
 		}
-		seen += c
+		if seen += c; seen >= high {
+			break
+		}
 	}
-	return n, time.Duration(sum / (high - low))
+	// The winsorised variance, where the trimmed samples count as the quantiles.
+	wm := (sum + low*(least+most)) / float64(n)
+	variance := (squares+low*(least*least+most*most))/float64(n) - wm*wm
+	stdErr = time.Duration(math.Sqrt(max(0, variance)/float64(n)) / 0.8)
+	return n, time.Duration(sum / (high - low)), stdErr
 }

@@ -1,6 +1,7 @@
 package vegas
 
 import (
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -10,6 +11,9 @@ import (
 const (
 	windowShort   = 100 * time.Millisecond
 	windowSamples = 100
+	windowTrips   = 3   // least length in round-trip times
+	windowQueue   = 0.5 // fewer samples do where the queue is known to so many requests
+	windowLeast   = 10  // but not fewer than these
 	windowLong    = time.Second
 	windowFew     = 5
 	windowRetry   = 10 * time.Millisecond // before another look at a window that was too thin
@@ -45,6 +49,9 @@ type meter struct {
 	views [2]view
 	last  Window
 	limit int
+
+	settling bool          // more are in flight than the limit allows
+	since    time.Duration // when that began
 }
 
 func (m *meter) init(limit int) {
@@ -54,26 +61,30 @@ func (m *meter) init(limit int) {
 }
 
 // end closes the window if it holds enough by now and returns it. The next one begins
-// with inFlight requests. The caller holds mu and sets limit before it lets go of it.
+// with inFlight requests. The caller holds mu, sets limit and calls begin before it lets
+// go of it.
 func (m *meter) end(now time.Duration, inFlight int) (Window, bool) {
 	v := m.view.Load()
-	start := time.Duration(v.start.Load())
-	d := now - start
-	if d < windowShort {
+	if m.settling {
+		m.settle(v, now, inFlight)
 		return Window{}, false
 	}
-	n := v.rtt.total()
-	overloads := int(v.overloads.Load())
-	if n < windowSamples && (d < windowLong || n < windowFew && overloads == 0) {
+	w := Window{
+		Start: time.Duration(v.start.Load()), End: now, Limit: m.limit,
+		MaxInFlight: int(v.max.Load()), Overloads: int(v.overloads.Load()),
+	}
+	if w.End-w.Start < windowShort {
+		return Window{}, false
+	}
+	w.Samples, w.RTT, w.StdErr = v.rtt.trimmedMean()
+	if !enough(w) {
 		wait := windowRetry
-		if n == 0 && overloads == 0 {
+		if w.Samples == 0 && w.Overloads == 0 {
 			wait = windowShort
 		}
 		m.due.Store(int64(now + wait))
 		return Window{}, false
 	}
-	w := Window{Start: start, End: now, Limit: m.limit, MaxInFlight: int(v.max.Load()), Overloads: overloads}
-	w.Samples, w.RTT = v.rtt.trimmedMean()
 	next := &m.views[0]
 	if next == v {
 		next = &m.views[1]
@@ -86,4 +97,39 @@ func (m *meter) end(now time.Duration, inFlight int) (Window, bool) {
 	m.due.Store(int64(now + windowShort))
 	m.last = w
 	return w, true
+}
+
+// enough tells whether w, which is at least windowShort long, may end.
+func enough(w Window) bool {
+	d := w.End - w.Start
+	if d < windowTrips*w.RTT {
+		return false
+	}
+	queue := float64(w.MaxInFlight) * float64(w.StdErr) // standard error of the queue, times RTT
+	return w.Samples >= windowSamples ||
+		w.Samples >= windowLeast && queue <= windowQueue*float64(w.RTT) ||
+		d >= windowLong && (w.Samples >= windowFew || w.Overloads > 0)
+}
+
+// begin is called once the limit of the window that has just begun is known. Until no more
+// are in flight than it allows, nothing is measured: answers then still tell of the
+// limit before.
+func (m *meter) begin(now time.Duration, inFlight int) {
+	if inFlight > m.limit {
+		m.settling, m.since = true, now
+		m.view.Load().start.Store(math.MaxInt64)
+		m.due.Store(int64(now))
+	}
+}
+
+// settle begins the window when few enough are in flight, or after windowLong.
+func (m *meter) settle(v *view, now time.Duration, inFlight int) {
+	if inFlight > m.limit && now-m.since < windowLong {
+		return
+	}
+	m.settling = false
+	v.rtt.clear()
+	v.max.Store(int64(inFlight))
+	v.start.Store(int64(now))
+	m.due.Store(int64(now + windowShort))
 }

@@ -11,38 +11,43 @@ const (
 	DefaultMax     = 1000
 )
 
+// gain is γ, the part of a deviation that is made up for at once.
+const gain = 0.5
+
 // Config configures a [Vegas]. The zero Config is the one docs/vegas.md measures.
 type Config struct {
 	// Initial is the first limit. Zero means DefaultInitial.
 	Initial int
 	// Min and Max bound the limit. Zero means 1 and DefaultMax.
 	Min, Max int
-	// Seed makes the moments of probing differ from controller to controller, so
-	// that gates in front of one backend do not probe together.
-	Seed uint64
+	// Phase is added to the times of windows to tell when to probe. Controllers in front
+	// of one backend see through each other's queues only if they probe together, so
+	// where several processes share one, let it be the wall clock at time zero:
+	// time.Duration(time.Now().UnixNano()) as the gate is made.
+	Phase time.Duration
 }
 
 // Vegas is the controller of docs/vegas.md, after L. S. Brakmo and L. L. Peterson, "TCP
 // Vegas: end to end congestion avoidance on a global internet", IEEE JSAC 13(8),
-// 1995, section III-B: the requests beyond what the backend works on wait in its queue, and
-// the limit keeps that queue short but not empty. Symbols are those of the page. It
-// is not safe for concurrent use; the gate sees to that.
+// 1995, section III-B, and D. X. Wei et al., "FAST TCP: motivation, architecture,
+// algorithms, performance", IEEE/ACM ToN 14(6), 2006, equation 2: the requests beyond
+// what the backend works on wait in its queue, and the limit keeps that queue at α. Symbols
+// are those of the page. It is not safe for concurrent use; the gate sees to that.
 type Vegas struct {
 	cfg  Config
-	l    float64 // L, the limit
-	base float64 // B, the round-trip time without a queue, in ns; 0 = none yet
+	l    float64  // L, the limit
+	base estimate // B
+	r    float64  // R of the window before
+	slow bool     // in slow start
 
-	slow bool // in slow start
+	from operation // the highest throughput since the last probe
 
-	falling    bool    // in a run of decreases
-	l0, u0, r0 float64 // L, U and R at its start
-
-	probing   bool
-	l1        float64 // L to restore after a probe
-	suspect   float64 // R that caused the probe; 0 = it was due
-	nextProbe time.Duration
-	rng       uint64
+	probe probe
+	nth   int64 // of the moments for probes, the last that has passed; -1 = none seen
 }
+
+// An operation is what a window showed: L, U, R and the relative standard error of R.
+type operation struct{ l, u, r, stdErr float64 }
 
 // NewVegas returns a controller in slow start. Limits out of order are put in order:
 // 1 ≤ Min ≤ Initial ≤ Max.
@@ -56,135 +61,90 @@ func NewVegas(cfg Config) *Vegas {
 	cfg.Max = min(cfg.Max, MaxLimit)
 	cfg.Min = min(max(1, cfg.Min), cfg.Max)
 	cfg.Initial = min(max(cfg.Min, cfg.Initial), cfg.Max)
-	return &Vegas{cfg: cfg, l: float64(cfg.Initial), slow: true, rng: cfg.Seed}
+	return &Vegas{cfg: cfg, l: float64(cfg.Initial), slow: true, nth: -1}
 }
 
 // Limit returns the present limit.
-func (v *Vegas) Limit() int { return int(v.l) }
+func (v *Vegas) Limit() int { return int(v.l + 0.5) }
 
 // Base returns B, the round-trip time the controller believes the backend has
 // without a queue; zero before the first window with samples.
-func (v *Vegas) Base() time.Duration { return time.Duration(v.base) }
+func (v *Vegas) Base() time.Duration { return time.Duration(v.base.value) }
 
 // Probing tells whether the next window is a probe, with the limit lowered for it.
-func (v *Vegas) Probing() bool { return v.probing }
+func (v *Vegas) Probing() bool { return v.probe.reason != none }
 
 // Update returns the limit after w.
 func (v *Vegas) Update(w Window) int {
-	if v.probing {
-		v.endProbe(w)
-	} else {
-		v.step(w)
-	}
-	v.l = min(max(float64(v.cfg.Min), v.l), float64(v.cfg.Max))
-	return int(v.l)
-}
-
-func (v *Vegas) step(w Window) {
-	l := v.l
-	u := math.Min(math.Floor(l), float64(w.MaxInFlight)) // U
-	saturated := 2*u >= math.Floor(l)
 	if w.Overloads > 0 {
 		v.slow = false
-		v.l = math.Max(0.9*l, float64(v.cfg.Min))
 	}
-	if w.Samples == 0 {
-		return
+	due := v.due(w)
+	if v.Probing() {
+		v.endProbe(w)
+	} else {
+		v.step(w, due)
 	}
-	r := math.Max(1, float64(w.RTT)) // R
-	if v.base == 0 || r < v.base {
-		v.base = r
-	}
-	if v.nextProbe == 0 {
-		v.schedule(w)
-	}
-	q := u * (1 - v.base/r) // Q
-	k := math.Max(1, math.Log10(l))
-	c := u * v.base / r // C
-	alpha := 3 * k
-	beta := math.Min(6*k, alpha+math.Max(1, c/4))
-	if v.slow && q >= alpha {
-		v.slow = false
-		v.l = math.Min(v.l, c+alpha)
-	}
-	if q > beta {
-		v.decrease(l, u, r, alpha)
-		return
-	}
-	v.falling = false
-	switch {
-	case w.Overloads > 0:
-		return
-	case !saturated:
-		v.l = math.Min(l, math.Max(20, 4*u))
-		return
-	case v.slow:
-		v.l = 1.5*l + 0.5
-	case q <= k:
-		v.l = l + 2*alpha
-	case q < alpha:
-		v.l = l + k
-	}
-	if w.End >= v.nextProbe {
-		v.startProbe(w, u, r)
+	v.l = min(max(float64(v.cfg.Min), v.l), float64(v.cfg.Max))
+	return v.Limit()
+}
+
+// reading returns what w shows at the present limit.
+func (v *Vegas) reading(w Window) operation {
+	r := math.Max(1, float64(w.RTT))
+	return operation{
+		l:      v.l,
+		u:      math.Min(float64(v.Limit()), float64(w.MaxInFlight)),
+		r:      r,
+		stdErr: float64(w.StdErr) / r,
 	}
 }
 
-// decrease shrinks the limit. If throughput U/R shrinks along with it (Little's law),
-// either the backend has become slower or someone else takes its capacity: a probe
-// tells.
-func (v *Vegas) decrease(l, u, r, alpha float64) {
-	if !v.falling {
-		v.falling, v.l0, v.u0, v.r0 = true, l, u, r
-	} else if r > 1.05*v.r0 {
-		v.u0, v.r0 = u, r // the cause was still under way at the start
-	} else if u/r < 0.85*v.u0/v.r0 {
-		v.falling = false
-		v.probing, v.suspect = true, r
-		v.l1 = v.l
-		v.l = 0.5 * u
-		return
-	}
-	v.l = math.Min(v.l, math.Max(0.85*u, u*v.base/r+alpha))
-}
-
-// schedule puts the next probe 10 to 15 s after w, or 80 to 120 windows like w.
-func (v *Vegas) schedule(w Window) {
-	// SplitMix64 (G. Steele et al., OOPSLA 2014, figure 13).
-	v.rng += 0x9e3779b97f4a7c15
-	z := v.rng
-	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
-	z = (z ^ z>>27) * 0x94d049bb133111eb
-	z ^= z >> 31
-	wait := min(max(10*time.Second, 80*(w.End-w.Start)), 30*time.Second)
-	v.nextProbe = w.End + wait + time.Duration(z%uint64(wait/2))
-}
-
-// startProbe lowers the limit for one window so far that no queue of ours is left.
-func (v *Vegas) startProbe(w Window, u, r float64) {
-	v.probing = true
-	v.l1 = v.l
-	v.l = 0.5 * u * v.base / r
-	v.schedule(w)
-}
-
-// endProbe takes the round-trip time seen without a queue for the base, where the
-// two differ by more than noise, and restores the limit.
-func (v *Vegas) endProbe(w Window) {
-	suspect := v.suspect
-	v.probing, v.suspect = false, 0
-	v.l = v.l1
+func (v *Vegas) step(w Window, due bool) {
 	if w.Overloads > 0 {
 		v.l *= 0.9
 	}
 	if w.Samples == 0 {
 		return
 	}
-	r := float64(w.RTT)
-	if r < 0.97*v.base || r > 1.1*v.base {
-		v.base = r
+	o := v.reading(w)
+	rising := o.r > 1.05*v.r
+	v.r = o.r
+
+	fell := false // below the base: the backend has become faster
+	if v.slow {
+		if v.base.value == 0 || v.base.excess(o.r, o.stdErr) <= 0 {
+			v.base.learn(o.r, o.stdErr)
+		}
+	} else if v.base.value == 0 || v.base.excess(o.r, o.stdErr) < 0 {
+		fell = v.base.value > 0
+		v.base.learn(o.r, o.stdErr)
 	}
-	if suspect > 0 && r > 0.88*suspect && w.Overloads == 0 {
-		v.l = v.l0 // it was not our queue
+	c := o.u * v.base.value / o.r // C
+	q := o.u - c                  // Q
+	alpha := math.Max(3*math.Max(1, math.Log10(o.l)), 2*c*math.Sqrt(v.base.variance))
+
+	switch {
+	case 2*o.u < math.Floor(o.l): // hardly used: nothing is known about it
+		v.l = math.Min(v.l, math.Max(20, 4*o.u))
+		v.from = operation{}
+		return
+	case w.Overloads > 0:
+		v.from = operation{}
+		return
+	case v.slow:
+		if q < alpha+2*c*o.stdErr {
+			v.l = 1.5*o.l + 0.5
+			return
+		}
+		v.slow = false
+		v.l = math.Min(o.l, c+alpha)
+	}
+	v.l += gain * (alpha - q)
+	if !rising && v.lost(o) {
+		v.l = math.Min(v.l, c+alpha)
+		v.startProbe(suspicion, o, o.u/2)
+	} else if due || fell {
+		v.startProbe(routine, o, c/2)
 	}
 }

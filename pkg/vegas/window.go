@@ -22,6 +22,10 @@ type Window struct {
 	// without samples.
 	RTT time.Duration
 
+	// StdErr is the standard error of RTT, from the winsorised variance of the samples
+	// (J. W. Tukey and D. H. McLaughlin, Sankhyā A 25, 1963).
+	StdErr time.Duration
+
 	// Overloads counts the answers that said the backend has too much to do,
 	// whenever their requests started.
 	Overloads int

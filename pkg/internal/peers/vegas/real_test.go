@@ -18,8 +18,8 @@ type cqkit struct {
 	permits []cqvegas.Permit
 }
 
-func newCqkit(svc int) limiter {
-	g, err := cqvegas.NewGate(cqvegas.NewVegas(cqvegas.Config{Seed: uint64(svc)}), cqvegas.GateConfig{})
+func newCqkit(int) limiter {
+	g, err := cqvegas.NewGate(cqvegas.NewVegas(cqvegas.Config{Phase: 7 * time.Second}), cqvegas.GateConfig{})
 	if err != nil {
 		panic(err)
 	}
