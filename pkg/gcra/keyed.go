@@ -93,8 +93,9 @@ func KeyBytes(k *Keyed[string], key []byte) Entry {
 	return k.Key(unsafe.String(unsafe.SliceData(key), len(key)))
 }
 
-// Change sets a new limit for every key from now on; see [Limiter.Change]. It takes no
-// longer for more keys. The zero Keyed stays one that denies everything, with ErrUnset.
+// Change sets a new limit for every key from now on, or from the last change or the latest time at which cells
+// of any key have passed, if that was later; see [Limiter.Change]. It takes no
+// longer for more keys, but nothing is decided meanwhile. The zero Keyed stays one that denies everything, with ErrUnset.
 func (k *Keyed[K]) Change(now time.Duration, limit Limit) error {
 	if k.table == nil {
 		return ErrUnset
