@@ -7,13 +7,16 @@ import (
 func newCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "flowload",
-		Short: "serve HTTP endpoints of known capacity",
+		Short: "load HTTP endpoints, and put limits in front of them",
 		Long: `Usage:
+    flowload guard --upstream URL [--gcra LIMIT] [--vegas]
     flowload serve [--service TIME] [--servers N]
 
-Serves an HTTP endpoint whose capacity is known, to try loads and limits on.`,
-		Example: `    $ flowload serve --listen :0 --service 10ms --servers 8 --for 1s`,
+Puts limits in front of an HTTP endpoint, and serves one whose capacity is known
+to try them on.`,
+		Example: `    $ flowload serve --listen :0 --service 10ms --servers 8 --for 1s
+    $ flowload guard --upstream http://localhost:8080 --gcra 500/s --check`,
 	}
-	cmd.AddCommand(serveCommand())
+	cmd.AddCommand(guardCommand(), limitCommand(), serveCommand())
 	return cmd
 }

@@ -11,7 +11,7 @@ import (
 
 func TestMain(m *testing.M) {
 	if program := filepath.Base(os.Args[0]); strings.TrimSuffix(program, ".exe") == "probe" {
-		os.Exit(probe(os.Args[1:]))
+		os.Exit(probeMain(os.Args[1:]))
 	}
 	clitest.Main(m, newCommand)
 }

@@ -21,7 +21,7 @@ import (
 	"time"
 )
 
-// probe is a program for scripts, this test binary under another name:
+// probeMain is probe, a program for scripts, this test binary under another name:
 //
 //	probe with NAME=FILE... -- PROGRAM ARG...   run a program with what stands in files, once they
 //	                                            are there: {NAME} is the first line, {NAME:2} the second
@@ -32,7 +32,7 @@ import (
 //	    -n N [-p N]                             ask N times, N at once, and print how often each status came
 //	    -until TEXT                             ask until the body contains it
 //	    -ca FILE                                by TLS, trusting a certificate
-func probe(args []string) int {
+func probeMain(args []string) int {
 	err := errors.New("with or get")
 	switch {
 	case len(args) > 0 && args[0] == "with":

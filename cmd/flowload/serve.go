@@ -166,18 +166,18 @@ func serveTarget(cmd *cobra.Command, o *serveOptions) error {
 		return inUse(err)
 	}
 	defer listener.Close()
-	s := served{newServer(cmd, handler), "the target", listener}
+	s := served{Server: newServer(cmd, handler), name: "requests", listener: listener}
 	if o.tls {
 		if s.TLSConfig, err = o.certificate(cmd, listener.Addr()); err != nil {
 			return err
 		}
 	}
-	if err := o.lasting.announce(cmd, []string{"listening on " + s.url()}, listener); err != nil {
+	if err := o.lasting.announce(cmd, []string{"listening on " + s.url()}, s); err != nil {
 		return err
 	}
 	ctx, cancel := o.lasting.context(cmd)
 	defer cancel()
-	err = serveAll(ctx, 5*time.Second, nil, s)
+	err = serveAll(ctx, 5*time.Second, s)
 	sayStats(cmd, handler.Stats())
 	return err
 }

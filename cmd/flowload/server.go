@@ -46,7 +46,7 @@ func (l *lasting) context(cmd *cobra.Command) (context.Context, context.CancelFu
 
 // announce says that the listeners are open: on standard output, where scripts read it, and
 // in the file that --addr-file names, an address a line.
-func (l *lasting) announce(cmd *cobra.Command, lines []string, listeners ...net.Listener) error {
+func (l *lasting) announce(cmd *cobra.Command, lines []string, all ...served) error {
 	for _, line := range lines {
 		fmt.Fprintln(cmd.OutOrStdout(), line)
 	}
@@ -58,8 +58,8 @@ func (l *lasting) announce(cmd *cobra.Command, lines []string, listeners ...net.
 		return err
 	}
 	defer out.Close()
-	for _, l := range listeners {
-		if _, err := fmt.Fprintln(out, l.Addr()); err != nil {
+	for _, s := range all {
+		if _, err := fmt.Fprintln(out, s.listener.Addr()); err != nil {
 			return err
 		}
 	}
@@ -82,11 +82,20 @@ func newServer(cmd *cobra.Command, h http.Handler) *http.Server {
 	}
 }
 
+// served is a server with what it listens on.
+type served struct {
+	*http.Server
+	name     string
+	listener net.Listener
+	drain    func(context.Context) error // waits for what Shutdown does not know of; or nil
+}
+
 // serveAll serves until ctx ends, and then lets what is in flight finish for as long as
-// drain. begin is called when draining begins. An error of one server ends all.
-func serveAll(ctx context.Context, drain time.Duration, begin func(), serving ...served) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
+// patience, one server after the other, so that those named later can tell how it goes. An
+// error of one server ends all.
+func serveAll(ctx context.Context, patience time.Duration, serving ...served) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	ended := make(chan error, len(serving))
 	for _, s := range serving {
 		go func() {
@@ -94,23 +103,18 @@ func serveAll(ctx context.Context, drain time.Duration, begin func(), serving ..
 			if errors.Is(err, http.ErrServerClosed) {
 				err = nil
 			}
-			cancel(err)
+			cancel()
 			ended <- err
 		}()
 	}
 	<-ctx.Done()
-	if begin != nil {
-		begin()
-	}
-	late, stop := context.WithTimeout(context.WithoutCancel(ctx), drain)
+	late, stop := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer stop()
 	var errs []error
 	for _, s := range serving {
-		if err := s.Shutdown(late); err != nil {
-			s.Close()
-			if errors.Is(err, context.DeadlineExceeded) {
-				err = fmt.Errorf("%s: requests were still in flight after %v and were cut off", s.name, drain)
-			}
+		if err := s.finish(late); errors.Is(err, context.DeadlineExceeded) {
+			errs = append(errs, fmt.Errorf("%s: some were still in flight after %v and were cut off", s.name, patience))
+		} else if err != nil {
 			errs = append(errs, err)
 		}
 	}
@@ -120,11 +124,25 @@ func serveAll(ctx context.Context, drain time.Duration, begin func(), serving ..
 	return errors.Join(errs...)
 }
 
-// served is a server with what it listens on.
-type served struct {
-	*http.Server
-	name     string
-	listener net.Listener
+// finish takes no more connections, waits until all requests are answered or ctx ends, and
+// closes what is left.
+func (s served) finish(ctx context.Context) error {
+	drained := make(chan error, 1)
+	go func() {
+		if s.drain == nil {
+			drained <- nil
+			return
+		}
+		drained <- s.drain(ctx)
+	}()
+	err := s.Shutdown(ctx)
+	if other := <-drained; err == nil {
+		err = other
+	}
+	if err != nil {
+		s.Close()
+	}
+	return err
 }
 
 func (s served) serve() error {
