@@ -68,10 +68,13 @@ func equalFold(b []byte, lower string) bool {
 	return true
 }
 
-// field acts on a line of the head.
-func (p *parser) field(line []byte) error {
+// frames tells whether the field says where the answer ends, or the connection.
+func (k kind) frames() bool { return k == contentLength || k == transferEncoding || k == connection }
+
+// field acts on a line of the head. A long one is of no interest, and malformed if it would be.
+func (p *parser) field(line []byte, long bool) error {
 	colon := bytes.IndexByte(line, ':')
-	if colon <= 0 || !isToken(line[:colon]) {
+	if colon <= 0 || colon >= maxKept || !isToken(line[:colon]) {
 		return errField
 	}
 	value := line[colon+1:]
@@ -79,7 +82,10 @@ func (p *parser) field(line []byte) error {
 		return errField
 	}
 	k := interest(line[:colon])
-	if k == none {
+	if k == none || long {
+		if k.frames() {
+			return errFieldLong
+		}
 		return nil
 	}
 	value = bytes.Trim(value, " \t")
@@ -122,9 +128,9 @@ func (p *parser) advise(k kind, value []byte) {
 
 var comma = []byte{','}
 
-// parseLength reads a Content-Length: digits and nothing else, below 2^62.
+// parseLength reads a Content-Length: digits and nothing else, no zeros in front, below 10^18.
 func parseLength(b []byte) (int64, error) {
-	if len(b) == 0 || len(b) > 18 {
+	if len(b) == 0 || len(b) > 18 || len(b) > 1 && b[0] == '0' {
 		return 0, errLength
 	}
 	var n int64

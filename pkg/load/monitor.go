@@ -23,7 +23,7 @@ type monitor struct {
 
 const (
 	watchEvery = 100 * time.Millisecond
-	mostTrace   = 4096 // points; then every other goes, and they come half as often
+	mostTrace  = 4096 // points; then every other goes, and they come half as often
 )
 
 func newMonitor(r *run) *monitor {

@@ -6,6 +6,7 @@ import "bytes"
 const (
 	maxHead   = 256 << 10 // status lines, fields, interim responses and trailers of one answer
 	maxKept   = 1 << 10   // a field line the parser cares about, when it comes in pieces
+	maxStatus = 8 << 10   // a status line
 	maxChunk  = 4 << 10   // a line with a chunk's size
 	maxExcess = 16 << 10  // framing of chunks beyond 16 bytes and twice the data of each
 )
@@ -74,9 +75,6 @@ func (p *parser) begin(toHead bool, want *pattern) {
 	p.advice.clear()
 	*p = parser{noBody: toHead, line: line, length: -1, advice: p.advice, match: matcher{pattern: want}}
 }
-
-// started tells whether any byte of the answer has been seen.
-func (p *parser) started() bool { return p.bytes > 0 }
 
 // done tells whether the answer is complete.
 func (p *parser) done() bool { return p.state == atEnd }
@@ -178,7 +176,7 @@ func (p *parser) keep(b []byte) error {
 	}
 	if p.state == inStatus {
 		// The reason phrase is of no interest, but not worth a state of its own.
-		if len(p.line)+len(b) > 8*maxKept {
+		if len(p.line)+len(b) > maxStatus {
 			return errStatusLine
 		}
 		p.line = append(p.line, b...)
@@ -191,7 +189,7 @@ func (p *parser) keep(b []byte) error {
 	if colon <= 0 || !isToken(p.line[:colon]) {
 		return errField
 	}
-	if p.state == inFields && interest(p.line[:colon]) != none {
+	if p.state == inFields && interest(p.line[:colon]).frames() {
 		return errFieldLong
 	}
 	rest := p.line[colon+1:]
@@ -226,24 +224,30 @@ func (p *parser) endLine(line []byte) error {
 	if p.state == inChunkSize {
 		return p.chunkSize(line)
 	}
-	if n := len(line); n > 0 && line[n-1] == '\r' {
-		line = line[:n-1]
+	whole := len(line)
+	if whole > 0 && line[whole-1] == '\r' {
+		line = line[:whole-1]
+	} else if p.state == inTrailers {
+		return errField
 	}
 	switch p.state {
 	case inStatus:
+		if whole > maxStatus {
+			return errStatusLine
+		}
 		return p.statusLine(line)
 	case inFields:
 		if len(line) == 0 {
 			return p.endHead()
 		}
-		return p.field(line)
+		return p.field(line, whole > maxKept)
 	default: // inTrailers
 		if len(line) == 0 {
 			p.state = atEnd
 			return nil
 		}
 		colon := bytes.IndexByte(line, ':')
-		if colon <= 0 || !isToken(line[:colon]) || !isValue(line[colon+1:]) {
+		if colon <= 0 || colon >= maxKept || !isToken(line[:colon]) || !isValue(line[colon+1:]) {
 			return errField
 		}
 		return nil

@@ -181,10 +181,12 @@ const maxTails = 1000
 
 // split parses a URL and returns what goes into the request line, as it was written.
 func (c *compiler) split(raw string) (*url.URL, string, error) {
-	for i := range len(raw) {
-		if b := raw[i]; b <= ' ' && !(b == ' ' && c.templates) || b == 0x7f {
-			return nil, "", fmt.Errorf("URL %q has a space or a control character in it", raw)
-		}
+	plain := raw
+	if c.templates {
+		plain = withoutVariables(raw)
+	}
+	if strings.Contains(plain, " ") || !isValue([]byte(raw)) || strings.Contains(raw, "\t") {
+		return nil, "", fmt.Errorf("URL %q has a space or a control character in it", raw)
 	}
 	// Variables are not parts of a URL, so only what is in front of the path is parsed.
 	rest := raw

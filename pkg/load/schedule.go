@@ -106,7 +106,7 @@ func (p *poisson) next(s *schedule) (i uint64, due time.Duration, ok bool) {
 		return 0, 0, false
 	}
 	i, p.index = p.index, p.index+1
-	if p.index%s.burst == 0 { // a burst comes at once, and the gap after it is as long as its own
+	if (p.index-p.count)%s.burst == 0 { // a burst comes at once, and the gap after it is as long as its own
 		for range s.burst {
 			p.at += p.random.ExpFloat64()
 		}

@@ -61,6 +61,19 @@ func (c *compiler) template(s string) (template, error) {
 	return append(t, part{text: s}), nil
 }
 
+// withoutVariables returns the text of s alone.
+func withoutVariables(s string) string {
+	var b strings.Builder
+	for {
+		before, rest, ok := strings.Cut(s, "{{")
+		b.WriteString(before)
+		if !ok {
+			return b.String()
+		}
+		_, s, _ = strings.Cut(rest, "}}")
+	}
+}
+
 func parseVariable(s string) (part, error) {
 	bad := func(want string) (part, error) {
 		return part{}, fmt.Errorf("variable %q is not one such as %s", "{{"+s+"}}", want)
