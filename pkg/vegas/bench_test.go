@@ -1,6 +1,7 @@
 package vegas
 
 import (
+	"context"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -42,6 +43,24 @@ func BenchmarkGate(b *testing.B) {
 				return
 			}
 			p.Release(g.Now(), Success)
+		}
+	})
+}
+
+// BenchmarkDo is BenchmarkGate by Do, which leaves some requests untimed.
+func BenchmarkDo(b *testing.B) {
+	b.ReportAllocs()
+	g, err := NewGate(NewVegas(Config{Initial: 1000}), GateConfig{Queue: 100})
+	if err != nil {
+		b.Fatal(err)
+	}
+	call := func(context.Context) error { return nil }
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			if err := g.Do(context.Background(), call); err != nil {
+				b.Error(err)
+				return
+			}
 		}
 	})
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
+	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -171,6 +173,9 @@ type Permit struct {
 	part  int32
 }
 
+// untimed is the start of a request that gives no sample and ends no window.
+const untimed time.Duration = math.MinInt64
+
 // Start returns when the request started.
 func (p Permit) Start() time.Duration { return p.start }
 
@@ -285,22 +290,39 @@ func (g *Gate) Stats() Stats {
 
 // Do waits for a permit of the zero Class as Acquire does, calls f and releases the
 // permit with what Classify makes of f's error, which it returns. If f panics, the permit is
-// released with Ignore.
+// released with Ignore. While a window has more samples than it needs, a part of the
+// calls, chosen at random, is not timed.
 func (g *Gate) Do(ctx context.Context, f func(context.Context) error) error {
 	return g.DoClass(ctx, Class{}, f)
 }
 
 // DoClass is Do for a request of class c.
 func (g *Gate) DoClass(ctx context.Context, c Class, f func(context.Context) error) error {
-	p, err := g.Acquire(ctx, c)
+	p, err := g.acquire(ctx, c, g.sampled())
 	if err != nil {
 		return err
 	}
 	outcome := Ignore
-	defer func() { p.Release(g.Now(), outcome) }()
+	defer func() { p.finish(outcome) }()
 	err = f(ctx)
 	outcome = g.cfg.Classify(err)
 	return err
+}
+
+// sampled tells whether to time a request of Do. Reading the clock twice costs several
+// times what the rest of the gate does.
+func (g *Gate) sampled() bool {
+	mask := g.mask.Load()
+	return mask == 0 || rand.Uint32()&mask == 0
+}
+
+// finish releases p at the present time, without a look at the clock if p is not timed.
+func (p Permit) finish(o Outcome) {
+	now := untimed
+	if p.start != untimed {
+		now = p.gate.Now()
+	}
+	p.Release(now, o)
 }
 
 // Classify is the Outcome of an error where nothing else is configured: Success for

@@ -11,9 +11,11 @@ import (
 const (
 	windowShort   = 100 * time.Millisecond
 	windowSamples = 100
-	windowTrips   = 3   // least length in round-trip times
-	windowQueue   = 0.5 // fewer samples do where the queue is known to so many requests
-	windowLeast   = 10  // but not fewer than these
+	windowTrips   = 3    // least length in round-trip times
+	windowQueue   = 0.5  // fewer samples do where the queue is known to so many requests
+	windowLeast   = 10   // but not fewer than these
+	windowPlenty  = 1000 // samples more than which tell nothing new
+	sampleLeast   = 16   // at least one request in so many is timed
 	windowLong    = time.Second
 	windowFew     = 5
 	windowRetry   = 10 * time.Millisecond // before another look at a window that was too thin
@@ -42,8 +44,9 @@ func (v *view) raise(n int) {
 // to read at any time; mu is held to end a window.
 type meter struct {
 	view atomic.Pointer[view]
-	due  atomic.Int64 // when the window may end
-	_    [112]byte
+	due  atomic.Int64  // when the window may end
+	mask atomic.Uint32 // of the requests of Do, one in mask + 1 is timed
+	_    [104]byte
 
 	mu    sync.Mutex
 	views [2]view
@@ -96,7 +99,19 @@ func (m *meter) end(now time.Duration, inFlight int) (Window, bool) {
 	m.view.Store(next)
 	m.due.Store(int64(now + windowShort))
 	m.last = w
+	m.sample(w)
 	return w, true
+}
+
+// sample has so many requests timed that the next window gets about windowPlenty samples
+// or, if it is as short as w or shorter, all of them.
+func (m *meter) sample(w Window) {
+	requests := float64(w.Samples) * float64(m.mask.Load()+1) // a power of two
+	mask := uint32(0)
+	for mask < sampleLeast-1 && requests >= windowPlenty*float64(2*(mask+1)) {
+		mask = 2*mask + 1
+	}
+	m.mask.Store(mask)
 }
 
 // enough tells whether w, which is at least windowShort long, may end.

@@ -213,6 +213,11 @@ func (g *Gate) pump() {
 // eighth permit goes to the first to come of all. A full queue sends away the
 // oldest waiter of a lower priority, with ErrFull, for one of a higher.
 func (g *Gate) Acquire(ctx context.Context, c Class) (Permit, error) {
+	return g.acquire(ctx, c, true)
+}
+
+// acquire is Acquire. A request that need not wait starts untimed unless timed is set.
+func (g *Gate) acquire(ctx context.Context, c Class, timed bool) (Permit, error) {
 	if err := ctx.Err(); err != nil {
 		return Permit{}, err
 	}
@@ -225,7 +230,11 @@ func (g *Gate) Acquire(ctx context.Context, c Class) (Permit, error) {
 			}
 			if g.state.CompareAndSwap(s, s+1) {
 				g.began(inFlight(s) + 1)
-				return Permit{gate: g, start: g.Now()}, nil
+				start := untimed
+				if timed {
+					start = g.Now()
+				}
+				return Permit{gate: g, start: start}, nil
 			}
 		}
 	}
