@@ -53,12 +53,12 @@ func (g *Guard) Trace(c TraceConfig) error {
 		metric.WithExplicitBucketBoundaries(buckets...)); err != nil {
 		return err
 	}
-	t.attributes = map[string]*[outcomes]metric.MeasurementOption{}
+	t.attributes = map[string]*[outcomes]measured{}
 	for _, class := range g.classes {
-		t.attributes[class.Name] = new([outcomes]metric.MeasurementOption)
+		t.attributes[class.Name] = new([outcomes]measured)
 		for o := range outcomes {
-			set := attribute.NewSet(attribute.String("guard.class", class.Name), attribute.String("guard.outcome", o.String()))
-			t.attributes[class.Name][o] = metric.WithAttributeSet(set)
+			set := metric.WithAttributeSet(attribute.NewSet(attribute.String("guard.class", class.Name), attribute.String("guard.outcome", o.String())))
+			t.attributes[class.Name][o] = measured{[]metric.AddOption{set}, []metric.RecordOption{set}}
 		}
 	}
 	g.observe(t)
@@ -84,18 +84,30 @@ type tracing struct {
 
 	requests        metric.Int64Counter
 	duration, queue metric.Float64Histogram
-	attributes      map[string]*[outcomes]metric.MeasurementOption // by class
+	attributes      map[string]*[outcomes]measured // by class
 }
+
+// measured is what goes with a figure, made once.
+type measured struct {
+	add    []metric.AddOption
+	record []metric.RecordOption
+}
+
+// The kinds of spans, made once.
+var (
+	serverSpan = []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindServer)}
+	clientSpan = []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindClient)}
+)
 
 // begin starts a span, and gives its context to the upstream in a header of its own.
 func (t *tracing) begin(r *http.Request) *http.Request {
 	ctx := r.Context()
-	kind := trace.SpanKindClient
+	kind := clientSpan
 	if r.RequestURI != "" { // it came to a server
-		kind = trace.SpanKindServer
+		kind = serverSpan
 		ctx = t.propagator.Extract(ctx, propagation.HeaderCarrier(r.Header))
 	}
-	ctx, span := t.tracer.Start(ctx, "guard", trace.WithSpanKind(kind))
+	ctx, span := t.tracer.Start(ctx, "guard", kind...)
 	if !span.SpanContext().IsValid() {
 		return r // nobody listens
 	}
@@ -143,13 +155,13 @@ func (t *tracing) decided(r *http.Request, e *event) {
 }
 
 func (t *tracing) finished(r *http.Request, e *event) {
-	// The figures are those of the request even if its context has ended.
-	ctx := context.WithoutCancel(r.Context())
-	if byOutcome := t.attributes[e.class]; byOutcome != nil {
-		of := byOutcome[e.outcome]
-		t.requests.Add(ctx, 1, of)
-		t.duration.Record(ctx, e.total.Seconds(), of)
-		t.queue.Record(ctx, e.wait.Seconds(), of)
+	ctx := r.Context()
+	if byOutcome := t.attributes[e.class]; byOutcome != nil && t.requests.Enabled(ctx) {
+		// The figures are those of the request even if its context has ended.
+		ctx, of := context.WithoutCancel(ctx), byOutcome[e.outcome]
+		t.requests.Add(ctx, 1, of.add...)
+		t.duration.Record(ctx, e.total.Seconds(), of.record...)
+		t.queue.Record(ctx, e.wait.Seconds(), of.record...)
 	}
 	span := t.span(r)
 	if span.IsRecording() {
