@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/base64"
 	"errors"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -115,7 +114,7 @@ func proofAll(cmd *cobra.Command, reports *cli.Reports, paths, args []string) er
 }
 
 func (p *proof) fill(v *seal.ProofVerdict, seeds *tlog.Seeds) {
-	p.Verdict, p.Reason = string(v.Outcome), strings.TrimPrefix(v.Reason, string(v.Outcome)+": ")
+	p.Verdict, p.Reason = string(v.Outcome), v.Reason
 	if n := v.Note; n != nil {
 		p.Signer, p.SignedAt, p.Log, p.Origin = newSigner(n, v.Key), n.Time.Format(timeLayout), n.Name, n.Origin()
 	}

@@ -142,10 +142,11 @@ func VerifyProof(data []byte, keys []Key) *ProofVerdict {
 		}
 		return p.fail("not a proof: want the line %q", proofHeader)
 	}()
+	var untrusted untrustedError
 	switch {
 	case err == nil:
 		v.Outcome = Valid
-	case errors.Is(err, errUntrusted):
+	case errors.As(err, &untrusted):
 		v.Outcome, v.Reason, v.Record = Untrusted, err.Error(), nil
 	default:
 		if v.Outcome, v.Reason, v.Record = Malformed, err.Error(), nil; err == errTorn {
@@ -155,7 +156,10 @@ func VerifyProof(data []byte, keys []Key) *ProofVerdict {
 	return v
 }
 
-var errUntrusted = errors.New("untrusted")
+// untrustedError says that a proof is by a key that does not count.
+type untrustedError string
+
+func (e untrustedError) Error() string { return string(e) }
 
 // verifyNote checks the one note of a proof with the key it names.
 func (v *ProofVerdict) verifyNote(n *Note, keys []Key) error {
@@ -163,7 +167,7 @@ func (v *ProofVerdict) verifyNote(n *Note, keys []Key) error {
 	if err := w.checkKey(&Parsed{Notes: []*Note{n}}, keys); err != nil {
 		if w.Outcome == Untrusted {
 			v.Note = n
-			return fmt.Errorf("%w: %s", errUntrusted, w.Reason)
+			return untrustedError(w.Reason)
 		}
 		return errors.New(w.Reason)
 	}

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -242,5 +244,27 @@ func TestForeign(t *testing.T) {
 	}
 	if v := judge(t, s.request(t, nil)); v.Outcome != Altered || v.Findings[0].Kind != Truncated {
 		t.Errorf("emptied: %s", v.Outcome)
+	}
+}
+
+// TestOpenWithIndex: no note before the final one names the index, so that of an open
+// seal is neither missed nor used.
+func TestOpenWithIndex(t *testing.T) {
+	t.Parallel()
+	log := testLog(t)
+	s := sealLog(t, log, func(o *Options) { o.EveryRecords = 2000 })
+	s.seal = s.seal[:bytes.Index(s.seal, []byte("\n\ncqkit"))+1]
+	for name, want := range map[Outcome]string{Open: " bytes are not covered", Altered: ""} {
+		changed := bytes.Clone(log)
+		if name == Altered {
+			changed[500] ^= 1
+		}
+		v := judge(t, s.request(t, changed))
+		if v.Outcome != name || !strings.Contains(v.Reason, want) {
+			t.Errorf("%s: %s, want %s", v.Outcome, v.Reason, name)
+		}
+		if slices.ContainsFunc(v.Warnings, func(w string) bool { return strings.Contains(w, "index") }) {
+			t.Errorf("%s: warnings %q", name, v.Warnings)
+		}
 	}
 }

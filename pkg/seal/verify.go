@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"strconv"
 
 	"cqkit/pkg/tlog"
 )
@@ -80,6 +81,9 @@ func Verify(q Request) (*Verdict, error) {
 	if indexErr := index(); indexErr != nil {
 		q.Index = nil
 		v.warn("%v", indexErr)
+	}
+	if v.Note.Index == nil {
+		q.Index = nil // there is nothing to check it with
 	}
 	v.tileWarnings(p)
 	switch {
@@ -164,7 +168,15 @@ func (v *Verdict) conclude(p *Parsed, q *Request) error {
 	v.Outcome = Open
 	v.Reason = "the log is what was sealed so far as the seal goes, but the seal has no final note"
 	if v.Beyond > 0 {
-		v.Reason += fmt.Sprintf("; the last %d bytes are not covered", v.Beyond)
+		v.Reason += fmt.Sprintf("; the last %s bytes are not covered", thousands(v.Beyond))
 	}
 	return nil
+}
+
+// thousands formats a number that is not negative with commas: "12,001".
+func thousands(n int64) string {
+	if n < 1000 {
+		return strconv.FormatInt(n, 10)
+	}
+	return fmt.Sprintf("%s,%03d", thousands(n/1000), n%1000)
 }
