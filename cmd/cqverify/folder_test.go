@@ -29,7 +29,7 @@ func smallLogs(tb testing.TB, n int) (dir string) {
 	dir = tb.TempDir()
 	at := func(name string) string { return filepath.Join(dir, name) }
 	put(tb, at("one"), log)
-	s.seal(log, at("one.cqseal"), "one", 0, true)
+	s.seal(log, at("one.cqseal"), "-", 0, true) // as from a pipe: links have other names
 	put(tb, at("pilot.pub"), publicKey(tb, s.key, "pilot-7"))
 	for i := range n {
 		name := fmt.Sprintf("logs/%04d.tlog", i)
