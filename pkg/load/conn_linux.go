@@ -200,8 +200,8 @@ func (l *loop) established(c *conn) {
 // unconnected tries the next address of c's endpoint, or ends its request.
 func (l *loop) unconnected(c *conn, err error) {
 	o := outcomeOf(err)
-	if o == Reset {
-		o = Refused // there was no connection to be reset
+	if o == Reset && err != unix.ECONNRESET {
+		o = Refused // for whatever reason
 	}
 	c.tried++
 	n := l.r.names

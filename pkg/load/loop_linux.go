@@ -323,9 +323,10 @@ func (l *loop) handle(e *unix.EpollEvent) {
 	}
 	if c.state == connecting {
 		l.connected(c)
-		return
-	}
-	if e.Events&unix.EPOLLOUT != 0 && len(c.out) > 0 {
+		if c.gen != e.Pad || c.state != busy {
+			return
+		}
+	} else if e.Events&unix.EPOLLOUT != 0 && len(c.out) > 0 {
 		if !l.write(c) {
 			return
 		}

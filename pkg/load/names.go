@@ -29,15 +29,15 @@ type name struct {
 	host  string // to look up; "" if the address is fixed
 	port  uint16
 	addr  string // host:port, for those who dial themselves
-	found atomic.Pointer[found]
+	found atomic.Pointer[addresses]
 	good  atomic.Int32 // which address worked last
 	mu    sync.Mutex
 	busy  bool
 	asked time.Time
 }
 
-// found is what a lookup gave.
-type found struct {
+// addresses are what a lookup gave.
+type addresses struct {
 	addrs []netip.AddrPort
 	err   error
 }
@@ -52,21 +52,21 @@ func newNames(cfg *Config) *names {
 		m.addr = instead(cfg.Resolve, e.addr)
 		host, port, err := net.SplitHostPort(m.addr)
 		if err != nil {
-			m.found.Store(&found{err: err})
+			m.found.Store(&addresses{err: err})
 			continue
 		}
 		p, err := net.LookupPort("tcp", port)
 		if err != nil {
-			m.found.Store(&found{err: err})
+			m.found.Store(&addresses{err: err})
 			continue
 		}
 		m.port = uint16(p)
 		if ip, err := netip.ParseAddr(host); err == nil {
-			m.found.Store(&found{addrs: []netip.AddrPort{netip.AddrPortFrom(ip.Unmap(), m.port)}})
+			m.found.Store(&addresses{addrs: []netip.AddrPort{netip.AddrPortFrom(ip.Unmap(), m.port)}})
 			continue
 		}
 		m.host = host
-		m.found.Store(&found{err: errors.New("not looked up yet")})
+		m.found.Store(&addresses{err: errors.New("not looked up yet")})
 	}
 	return n
 }
@@ -118,7 +118,7 @@ func (n *names) resolve(ctx context.Context, m *name) {
 	ctx, cancel := context.WithTimeout(ctx, min(n.timeout, 10*time.Second))
 	defer cancel()
 	addrs, err := n.lookup(ctx, m.host)
-	f := &found{err: err}
+	f := &addresses{err: err}
 	for _, a := range addrs {
 		f.addrs = append(f.addrs, netip.AddrPortFrom(a.Unmap(), m.port))
 	}

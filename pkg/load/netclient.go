@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -57,8 +58,8 @@ func (n *netClient) do(ctx context.Context, w *worker, j *job) answer {
 	c, err := n.connection(ctx, w, j)
 	if err != nil {
 		o := outcomeOf(err)
-		if o == Reset {
-			o = Refused
+		if o == Reset && !errors.Is(err, syscall.ECONNRESET) {
+			o = Refused // for whatever reason
 		}
 		return answer{outcome: o, err: err}
 	}

@@ -81,6 +81,11 @@ type watched struct {
 	limit *atomic.Int64
 }
 
+// A steered controller changes its limit by itself, too, whenever it likes.
+type steered interface {
+	attach(resize func(limit int))
+}
+
 func (w watched) Update(v vegas.Window) int {
 	n := w.Controller.Update(v)
 	w.limit.Store(int64(n))
@@ -98,6 +103,10 @@ func Run(ctx context.Context, c *Config) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	return r.run(ctx)
+}
+
+func (r *run) run(ctx context.Context) (*Result, error) {
 	r.names.resolveAll(ctx)
 	before := readHost()
 	r.origin = time.Now()
@@ -166,6 +175,12 @@ func newRun(c *Config) (*run, error) {
 			return nil, err
 		}
 		r.gate = gate
+		if c, ok := cfg.Controller.(steered); ok {
+			c.attach(func(limit int) {
+				gate.Resize(limit)
+				r.limit.Store(int64(limit))
+			})
+		}
 	}
 	r.names = newNames(cfg)
 	return r, nil
@@ -318,8 +333,9 @@ func (r *run) result(finished time.Duration) *Result {
 	if r.schedule != nil && res.Requests.Dropped > 0 {
 		last = max(last, min(finished, r.cutoff))
 	}
-	res.Window = max(0, end-r.start)
-	res.Elapsed = max(last-r.start, min(finished, end)-r.start, 0)
+	end = max(end, r.start)
+	res.Window = end - r.start
+	res.Elapsed = max(last, end) - r.start
 	if s := res.Window.Seconds(); s > 0 {
 		res.Rates = Rates{OfferedPerS: float64(res.Requests.Offered) / s, SentPerS: float64(sent) / s, OKPerS: float64(ok) / s}
 	}

@@ -1,0 +1,3 @@
+package load
+
+func child(string) {}
