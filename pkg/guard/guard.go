@@ -146,11 +146,11 @@ func (g *Guard) Drain(ctx context.Context) error {
 // tell nothing: a 404 or a 429 is fast, and would let the backend look faster than
 // it is.
 func Classify(status int, err error) vegas.Outcome {
-	var timeout interface{ Timeout() bool }
 	switch {
-	case err != nil && (errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout()):
-		return vegas.Overload
 	case err != nil:
+		if isTimeout(err) {
+			return vegas.Overload
+		}
 		return vegas.Ignore
 	case status == http.StatusServiceUnavailable || status == http.StatusGatewayTimeout:
 		return vegas.Overload
@@ -158,4 +158,9 @@ func Classify(status int, err error) vegas.Outcome {
 		return vegas.Success
 	}
 	return vegas.Ignore
+}
+
+func isTimeout(err error) bool {
+	var timeout interface{ Timeout() bool }
+	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout()
 }

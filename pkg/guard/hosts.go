@@ -2,6 +2,7 @@ package guard
 
 import (
 	"errors"
+	"math"
 	"net/http"
 	"strconv"
 	"strings"
@@ -40,12 +41,12 @@ func (h *hosts) add(host string, now, until time.Duration) {
 		h.until = map[string]time.Duration{}
 	}
 	if _, ok := h.until[host]; !ok && len(h.until) >= maxHosts {
-		first := ""
+		first, soonest := "", time.Duration(math.MaxInt64)
 		for name, t := range h.until {
 			if t <= now {
 				delete(h.until, name)
-			} else if first == "" || t < h.until[first] {
-				first = name
+			} else if t < soonest {
+				first, soonest = name, t
 			}
 		}
 		if len(h.until) >= maxHosts {

@@ -159,14 +159,13 @@ func (g *Guard) upstreamFailed(w http.ResponseWriter, r *http.Request, err error
 	x := exchangeOf(w)
 	x.err = err
 	status, title := http.StatusBadGateway, "no answer from the upstream"
-	var timeout interface{ Timeout() bool }
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
 		x.err = nil
 		status, title = http.StatusRequestEntityTooLarge, "request too large"
 	case errors.Is(err, context.Canceled):
-	case errors.As(err, &timeout) && timeout.Timeout():
+	case isTimeout(err):
 		status, title = http.StatusGatewayTimeout, "no answer from the upstream in time"
 	}
 	x.fail(w, status, title)

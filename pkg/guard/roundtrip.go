@@ -151,6 +151,9 @@ func (x *exchange) reserve(l *limiter, n uint64) bool {
 	}
 	entry := gcra.KeyBytes(l.keyed, x.key)
 	d := entry.Reserve(x.start, n, budget)
+	if !d.Allowed && d.RetryAfter > 0 {
+		d.RetryAfter += budget // it is told from then on
+	}
 	if !x.judge(l, d) || d.Delay <= 0 {
 		return x.e.outcome == admitted
 	}
