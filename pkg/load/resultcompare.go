@@ -24,7 +24,7 @@ type Change struct {
 	Metric  string
 	Kind    stat.Kind
 	Decides bool
-	Method  string // "pairs", "seconds", "intervals" or "shares"
+	Method  string // "pairs", "seconds", "intervals", "shares", or "none": nothing measured
 	// Comparison.Change is relative, but for errors, where it is the difference of the shares.
 	stat.Comparison
 }
@@ -81,6 +81,7 @@ func Compare(base, new []*Result, cfg CompareConfig) (*Comparison, error) {
 		change := Change{Metric: name, Kind: Metrics(name)[0], Decides: slices.Contains(on, name)}
 		config := stat.CompareConfig{Matters: cfg.Matters, Confidence: confidence, LessIsBetter: change.Kind != stat.Rate}
 		if err := change.compare(base, new, pairs, config); err != nil {
+			change.Method = "none"
 			if change.Decides {
 				c.Warnings = append(c.Warnings, fmt.Sprintf("%s was not measured on both sides", name))
 				c.Changes = append(c.Changes, change)
@@ -153,7 +154,12 @@ func (c *Change) compare(base, new []*Result, pairs bool, cfg stat.CompareConfig
 	default:
 		c.Method = "seconds"
 		cfg.Between = between / math.Sqrt(float64(min(len(base), len(new))))
-		c.Comparison, err = stat.Compare(c.seconds(base), c.seconds(new), cfg)
+		a, b := c.seconds(base), c.seconds(new)
+		if len(base) == 1 && len(new) == 1 && len(a) == len(b) {
+			c.Comparison, err = stat.CompareSeries(a, b, cfg) // the same schedule, second by second
+		} else {
+			c.Comparison, err = stat.Compare(a, b, cfg)
+		}
 	}
 	return err
 }

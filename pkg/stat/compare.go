@@ -122,6 +122,28 @@ func wander(a, b []float64) float64 {
 	return factor * math.Hypot(slices.Max(a)-slices.Min(a), slices.Max(b)-slices.Min(b))
 }
 
+// CompareSeries compares two series that were measured one after the other, with new[i] made under the
+// conditions of base[i], such as the seconds of two runs of one schedule. The change is that of
+// [ComparePaired]; its interval is at least as wide as [Compare]'s rules make it, for neither
+// does a drift cancel out here, nor what the sessions differ by.
+func CompareSeries(base, new []float64, cfg CompareConfig) (Comparison, error) {
+	cfg = cfg.filled()
+	c, err := ComparePaired(base, new, cfg)
+	if err != nil {
+		return c, err
+	}
+	ratios := make([]float64, len(base))
+	for i := range base {
+		ratios[i] = math.Log(new[i] / base[i])
+	}
+	shift := Interval{math.Log1p(c.Change.Value), math.Log1p(c.Change.Low), math.Log1p(c.Change.High)}
+	half := wander(ratios, ratios) * math.Sqrt(Dependence(ratios))
+	shift.Low, shift.High = min(shift.Low, shift.Value-half), max(shift.High, shift.Value+half)
+	c.Verdict = Undecided
+	c.conclude(shift, 1, cfg.Between, cfg)
+	return c, nil
+}
+
 // CompareIntervals compares two numbers that come with their intervals, both at cfg's confidence. Their
 // bounds are combined as independent errors are.
 func CompareIntervals(base, new Interval, cfg CompareConfig) (Comparison, error) {

@@ -90,6 +90,34 @@ func TestUnpairedVerdicts(t *testing.T) {
 	}
 }
 
+// TestSeriesVerdicts: two sessions, each with noise of its own, of a load that goes up and down threefold.
+func TestSeriesVerdicts(t *testing.T) {
+	found := map[string]int{"white": 99, "heavy-tailed": 95, "pauses": 95, "foreign load throughout": 65} // % of losses of 15 %
+	n := trials(t, 300)
+	for _, name := range slices.Sorted(maps.Keys(noises)) {
+		count := func(factor float64) map[Verdict]int {
+			count, _ := tally(n, 0, func(r *rand.Rand) (Comparison, error) {
+				base, _ := interleaved(noises[name](r), 60, factor)
+				_, new := interleaved(noises[name](r), 60, factor)
+				for i := range base {
+					shape := 2 + math.Sin(float64(i)/10)
+					base[i], new[i] = base[i]*shape, new[i]*shape
+				}
+				return CompareSeries(base, new, CompareConfig{LessIsBetter: true})
+			})
+			return count
+		}
+		equal, lost := count(1), count(1.15)
+		t.Logf("%-24s equal: %v, lost 15 %%: %v", name, equal, lost)
+		if equal[Worse]+equal[Better] > n/100 {
+			t.Errorf("%s: %d false alarms in %d", name, equal[Worse]+equal[Better], n)
+		}
+		if lost[Worse] < found[name]*n/100 || lost[Better]+lost[Same] > n/100 {
+			t.Errorf("%s: a loss of 15 %%: %v of %d", name, lost, n)
+		}
+	}
+}
+
 // TestSmallChangesAreNone: what is measured well and does not matter is no alarm.
 func TestSmallChangesAreNone(t *testing.T) {
 	for factor, want := range map[float64]Verdict{1.03: Same, 1 / 1.03: Same, 1.07: Worse, 1 / 1.07: Better} {
@@ -114,8 +142,9 @@ func TestCompareEdges(t *testing.T) {
 	} {
 		_, paired := ComparePaired(sides[0], sides[1], CompareConfig{})
 		_, unpaired := Compare(sides[0], sides[1], CompareConfig{})
-		if !errors.Is(paired, ErrNotComparable) || !errors.Is(unpaired, ErrNotComparable) {
-			t.Errorf("%s: %v, %v", name, paired, unpaired)
+		_, series := CompareSeries(sides[0], sides[1], CompareConfig{})
+		if !errors.Is(paired, ErrNotComparable) || !errors.Is(unpaired, ErrNotComparable) || !errors.Is(series, ErrNotComparable) {
+			t.Errorf("%s: %v, %v, %v", name, paired, unpaired, series)
 		}
 	}
 	if _, err := ComparePaired(one, eight, CompareConfig{}); !errors.Is(err, ErrNotComparable) {
