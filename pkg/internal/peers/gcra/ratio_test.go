@@ -40,8 +40,8 @@ func TestRatios(t *testing.T) {
 	one := func(uint64) func() string { return func() string { return "key" } }
 	t.Run("single", func(t *testing.T) { measure(t, singleContenders(), one, 300*time.Microsecond) })
 	zipf()
-	t.Run("zipf", func(t *testing.T) { measure(t, zipfContenders(t), zipfKeys, 8*time.Millisecond) })
-	t.Run("flood", func(t *testing.T) { measure(t, floodContenders(t), newKeys(), 8*time.Millisecond) })
+	t.Run("zipf", func(t *testing.T) { measure(t, zipfContenders(t), zipfKeys, 3*time.Millisecond) })
+	t.Run("flood", func(t *testing.T) { measure(t, floodContenders(t), newKeys(), 3*time.Millisecond) })
 }
 
 func measure(t *testing.T, all []*contender, next func(uint64) func() string, length time.Duration) {
