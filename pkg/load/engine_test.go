@@ -13,7 +13,6 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -614,12 +613,4 @@ func TestConfigRefused(t *testing.T) {
 			t.Errorf("got %v, want an error with %q", err, want)
 		}
 	}
-}
-
-func TestMain(m *testing.M) {
-	if arg := os.Getenv("CQKIT_LOAD_CHILD"); arg != "" {
-		child(arg)
-		return
-	}
-	os.Exit(m.Run())
 }

@@ -320,9 +320,9 @@ func TestRestart(t *testing.T) {
 			t.Fatal(err)
 		}
 		addr := l.Addr().String()
-		stop := make(chan struct{})
+		first, second := make(chan struct{}), make(chan struct{})
 		var served atomic.Int64
-		handle := func(l net.Listener) {
+		handle := func(l net.Listener, stop chan struct{}) {
 			var wg sync.WaitGroup
 			for {
 				c, err := l.Accept()
@@ -340,7 +340,7 @@ func TestRestart(t *testing.T) {
 				})
 			}
 		}
-		go handle(l)
+		go handle(l, first)
 		c := Config{Targets: one(t, "http://"+addr), Rate: mustProfile(t, "500/s"), Duration: 900 * time.Millisecond}
 		engine(&c)
 		var again net.Listener
@@ -351,12 +351,11 @@ func TestRestart(t *testing.T) {
 				time.Sleep(time.Millisecond)
 			}
 			l.Close()
-			close(stop)
+			close(first)
 			time.Sleep(200 * time.Millisecond)
-			stop = make(chan struct{})
 			again, err = net.Listen("tcp", addr)
 			if err == nil {
-				go handle(again)
+				go handle(again, second)
 			}
 		}()
 		r := do(t, t.Context(), c)
@@ -365,7 +364,7 @@ func TestRestart(t *testing.T) {
 			t.Skipf("the port was taken: %v", err)
 		}
 		again.Close()
-		close(stop)
+		close(second)
 		n := r.Requests.Outcomes
 		if r.Requests.Sent != 450 || n[Refused] == 0 || n[OK] < 50 || n[OK]+n[Refused]+n[Reset] != 450 {
 			t.Errorf("%s %v", outcomes(r), r.Examples)
@@ -410,7 +409,7 @@ func TestStall(t *testing.T) {
 	})
 }
 
-// TestManyIdle keeps what the client takes for connections within bounds.
+// TestManyConnections opens as many connections as there are requests at once, and no more.
 func TestManyConnections(t *testing.T) {
 	each(t, ownEngines, func(t *testing.T, engine func(*Config)) {
 		release := make(chan struct{})

@@ -217,6 +217,9 @@ func (r *run) setPlaces() error {
 		n = most
 	}
 	r.places = n
+	if cfg.Rate == nil && cfg.Controller == nil {
+		r.full.Store(true) // a closed loop is
+	}
 	return nil
 }
 
