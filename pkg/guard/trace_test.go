@@ -41,7 +41,7 @@ func traced(t *testing.T) (*Guard, *tracetest.SpanRecorder, *sdkmetric.ManualRea
 func attributesOf(span sdktrace.ReadOnlySpan) map[string]string {
 	all := map[string]string{}
 	for _, a := range span.Attributes() {
-		all[string(a.Key)] = a.Value.Emit()
+		all[string(a.Key)] = a.Value.String()
 	}
 	return all
 }
