@@ -145,6 +145,11 @@ type Gate struct {
 	// 10 ms and 1 s.
 	Slack, Stream time.Duration
 
+	// ReadAhead is how many bytes of a request's body are awaited before it asks for a permit, so that a
+	// client that sends slowly does not hold one meanwhile. It is for requests that
+	// declare a length and do not expect 100-continue. Zero means 16 KiB, less than zero none.
+	ReadAhead int
+
 	// Classify tells what an answer says about the backend. err is that of the upstream
 	// or the transport, or nil. Nil means [Classify].
 	Classify func(status int, err error) vegas.Outcome

@@ -32,6 +32,7 @@ type exchange struct {
 	decision gcra.Decision // of the limit that denied, or of which the least remains
 	tightest *limiter      // whose decision that is
 	returned bool          // the handler, without a panic
+	ahead    bool          // some of the body was awaited
 	upstream bool          // a proxy's
 	err      error         // of the upstream or transport
 
@@ -125,7 +126,7 @@ func (x *exchange) recycle() {
 	x.r, x.e = nil, event{}
 	x.class, x.hasAddr = nil, false
 	x.tightest, x.decision = nil, gcra.Decision{}
-	x.returned, x.upstream, x.err = false, false, nil
+	x.returned, x.upstream, x.ahead, x.err = false, false, false, nil
 	x.hold.reset()
 	x.writers.reset()
 	x.g.exchanges.Put(x)
@@ -158,6 +159,7 @@ func (x *exchange) decide() bool {
 	if g.gate == nil || x.class.Ungated {
 		return true
 	}
+	x.readAhead()
 	return x.acquire()
 }
 
@@ -217,7 +219,10 @@ func (x *exchange) acquire() bool {
 		}
 		return true
 	}
-	before := g.now()
+	before := x.start
+	if g.shared || x.ahead {
+		before = g.now() // that took a while
+	}
 	p, err := g.gate.Acquire(x.r.Context(), class)
 	if err == nil {
 		x.e.wait += p.Start() - before

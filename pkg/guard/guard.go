@@ -23,6 +23,7 @@ type Guard struct {
 	classes   []Class     // the default one last
 	observers []observer
 	adapts    bool // some rate does
+	shared    bool // some limit is
 
 	mode     atomic.Uint32 // a Mode
 	policies atomic.Pointer[[]string]
@@ -56,6 +57,7 @@ func New(cfg Config) (*Guard, error) {
 		}
 		g.limits = append(g.limits, limit)
 		g.adapts = g.adapts || limit.adapt != nil
+		g.shared = g.shared || limit.Shared != nil
 	}
 	g.announce()
 	if err := g.newGate(); err != nil {
@@ -78,6 +80,9 @@ func (g *Guard) newGate() error {
 	}
 	if own.Stream == 0 {
 		own.Stream = time.Second
+	}
+	if own.ReadAhead == 0 {
+		own.ReadAhead = 16 << 10
 	}
 	if own.Classify == nil {
 		own.Classify = Classify

@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/url"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -21,8 +23,8 @@ type ProxyConfig struct {
 	Upstream *url.URL
 
 	// Transport carries the requests. Nil means one of the proxy's own that keeps up to 1,000
-	// idle connections, uses no proxies of the environment, compresses nothing, and speaks HTTP/2 where the
-	// upstream does.
+	// idle connections, uses no proxies of the environment, compresses nothing, and
+	// speaks HTTP/2 where the upstream does.
 	Transport http.RoundTripper
 
 	// TLS is for the transport of the proxy's own. Nil means the system's roots.
@@ -32,6 +34,11 @@ type ProxyConfig struct {
 	// the beginning of its answer, before the client gets 504. It is for the transport of the
 	// proxy's own. Zero means 60 s.
 	HeaderTimeout time.Duration
+
+	// Upgrades are the protocols that connections may be upgraded to besides websocket. What goes
+	// over an upgraded connection is not limited, so never name one that carries
+	// requests, such as h2c. Other upgrades are answered as if they had not been asked for.
+	Upgrades []string
 
 	// KeepHost passes on the client's Host instead of the upstream's.
 	KeepHost bool
@@ -71,6 +78,7 @@ func (g *Guard) Proxy(c ProxyConfig) (http.Handler, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
+	upgrades := append([]string{"websocket"}, c.Upgrades...)
 	p := &httputil.ReverseProxy{
 		Transport:    c.Transport,
 		BufferPool:   bufferPool{},
@@ -82,6 +90,10 @@ func (g *Guard) Proxy(c ProxyConfig) (http.Handler, error) {
 			r.Out.URL.RawQuery = joinQuery(target.RawQuery, r.In.URL.RawQuery)
 			if c.KeepHost {
 				r.Out.Host = r.In.Host
+			}
+			if u := r.Out.Header.Get("Upgrade"); u != "" && !slices.ContainsFunc(upgrades, func(s string) bool { return strings.EqualFold(s, u) }) {
+				r.Out.Header.Del("Upgrade")
+				r.Out.Header.Del("Connection")
 			}
 			g.forward(r)
 		},
