@@ -15,7 +15,7 @@ var errPaused = errors.New("it did not answer, and is left alone for a while")
 
 // exchange lets f ask the server, if the breaker lets it.
 func (s *Store) exchange(ctx context.Context, to *setting, f func(context.Context) error) error {
-	if err := ctx.Err(); err != nil {
+	if err := gaveUp(ctx); err != nil {
 		return err
 	}
 	leave, ok := s.breaker.enter(s.now())
@@ -34,8 +34,8 @@ func (s *Store) exchange(ctx context.Context, to *setting, f func(context.Contex
 	switch {
 	case err == nil:
 		result = answered
-	case ctx.Err() != nil: // the caller's time was up, not ours
-		return ctx.Err()
+	case gaveUp(ctx) != nil: // the caller's time was up, not ours
+		return gaveUp(ctx)
 	default:
 		result = failed
 		s.counts.failures.Add(1)
@@ -54,7 +54,7 @@ func (s *Store) ask(ctx context.Context, to *setting, name string, a ask) (r rep
 
 // without decides when the server has not, because of err.
 func (s *Store) without(ctx context.Context, to *setting, key string, n uint64, err error) (gcra.Decision, error) {
-	if s.options.Failure == FailClosed || ctx.Err() != nil || errors.Is(err, ErrClosed) {
+	if s.options.Failure == FailClosed || gaveUp(ctx) != nil || errors.Is(err, ErrClosed) {
 		return gcra.Decision{}, s.explain(ctx, err)
 	}
 	s.counts.alone.Add(1)
@@ -70,13 +70,24 @@ func (s *Store) without(ctx context.Context, to *setting, key string, n uint64, 
 
 // explain returns the error of a decision that was not made.
 func (s *Store) explain(ctx context.Context, err error) error {
-	if e := ctx.Err(); e != nil {
+	if e := gaveUp(ctx); e != nil {
 		return e
 	}
 	if errors.Is(err, ErrClosed) {
 		return err
 	}
 	return fmt.Errorf("%s: %w: %w", s.place, ErrUnavailable, err)
+}
+
+// gaveUp returns why the caller does not wait any more, or nil. A connection may notice a deadline before the context does.
+func gaveUp(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if end, ok := ctx.Deadline(); ok && time.Until(end) <= 0 {
+		return context.DeadlineExceeded
+	}
+	return nil
 }
 
 // jittered returns d, less up to a quarter at random.

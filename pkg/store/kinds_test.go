@@ -13,7 +13,7 @@ func TestFullDecision(t *testing.T) {
 	everywhere(t, func(t *testing.T, b backend) {
 		for _, mode := range []Mode{Strict, Leased, BestEffort} {
 			t.Run(mode.String(), func(t *testing.T) {
-				s := open(t, b.url(), Options{Limit: gcra.Limit{Rate: gcra.Every(time.Hour), Burst: 20}, Mode: mode, Name: mode.String()})
+				s := open(t, b.url(), Options{Limit: gcra.Limit{Rate: gcra.Every(time.Hour), Burst: 20}, Mode: mode, Name: freshName(), Timeout: 10 * time.Second})
 				for i := range uint64(20) {
 					d, err := s.Take(t.Context(), "a key", 1)
 					if err != nil || !d.Allowed || d.Err() != nil || d.Limit != 20 || d.Remaining != 19-i {

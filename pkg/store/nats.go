@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"hash/maphash"
 	"math/rand/v2"
+	"net/url"
+	"strings"
 	"sync"
 	"time"
 
@@ -43,17 +45,22 @@ type natsEntry struct {
 	revision      uint64 // 0 if there is none
 }
 
-func openNATS(ctx context.Context, url string, o Options) (server, error) {
+func openNATS(ctx context.Context, rawURL string, o Options) (server, error) {
 	n := &natsServer{options: o, bucket: "cqkit_" + o.Name, entries: map[string]natsEntry{}, seed: maphash.MakeSeed()}
 	n.clock = newServerClock(n.serverTime)
 	for i := range n.lane {
 		n.lane[i] = make(chan struct{}, 1)
 	}
+	for one := range strings.SplitSeq(rawURL, ",") {
+		if u, err := url.Parse(strings.TrimSpace(one)); err != nil || u.Host == "" {
+			return nil, fmt.Errorf("%w: it should be like nats://user:password@host:4222, or several with commas", errBadURL)
+		}
+	}
 	timeout := openFor
 	if end, ok := ctx.Deadline(); ok {
 		timeout = min(timeout, time.Until(end))
 	}
-	conn, err := nats.Connect(url, nats.Name("cqkit"), nats.Timeout(timeout), nats.MaxReconnects(-1),
+	conn, err := nats.Connect(rawURL, nats.Name("cqkit"), nats.Timeout(timeout), nats.MaxReconnects(-1),
 		nats.ReconnectWait(o.LongestPause/4), nats.ReconnectJitter(o.LongestPause/4, o.LongestPause/4),
 		nats.ReconnectBufSize(-1), // what cannot be sent now is not sent at all
 		nats.RetryOnFailedConnect(o.StartDown),
@@ -159,7 +166,7 @@ func (n *natsServer) take(ctx context.Context, key string, p *params, a ask) (re
 				known = false
 				continue
 			}
-			return reply{owed: after}, nil
+			return reply{owed: after, mark: mark{value: now + after}}, nil
 		}
 		next := natsEntry{tat: now + after, interval: p.interval}
 		next.revision, err = n.write(ctx, key, next, e.revision)

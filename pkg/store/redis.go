@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"sync"
 
 	"cqkit/pkg/gcra"
 	"github.com/redis/go-redis/v9"
@@ -23,6 +24,13 @@ var (
 	redisRefund string
 )
 
+// silence keeps the library from printing what its errors tell anyway. It has one logger for a whole program.
+var silence = sync.OnceFunc(func() { redis.SetLogger(noLogger{}) })
+
+type noLogger struct{}
+
+func (noLogger) Printf(context.Context, string, ...any) {}
+
 type redisServer struct {
 	client       *redis.Client
 	prefix       string
@@ -34,6 +42,7 @@ func openRedis(_ context.Context, url string, o Options) (server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: it should be like redis://user:password@host:6379/0 or unix:///path/to/socket?db=0", errBadURL)
 	}
+	silence()
 	// What is retried here is counted twice, and what waits here waits longer than the caller wants.
 	options.MaxRetries = -1
 	options.DialerRetries = 1
@@ -48,7 +57,7 @@ func openRedis(_ context.Context, url string, o Options) (server, error) {
 func (r *redisServer) params(l gcra.Limit) (params, error) {
 	p, err := newParams(l, redisPerMicro, 1)
 	if err == nil && p.interval < redisPerMicro {
-		return p, errors.New("Redis keeps rates up to 1000000/s")
+		return p, errors.New("in Redis rates are up to 1000000/s")
 	}
 	if err == nil && p.capacity > exactDoubles {
 		p, err = newParams(l, redisPerMicro, redisPerMicro)

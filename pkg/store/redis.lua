@@ -4,7 +4,7 @@
 -- Returns the cells granted, what is owed now, and when it was written in µs.
 local T, capacity, multiple = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local charge, least, most = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
-local deepest = 4611686018427387904 / 2
+local deepest = 4611686018427387904
 
 local time = redis.call('TIME')
 local micros = time[1] * 1000000 + time[2]
@@ -13,10 +13,13 @@ local now = micros * 1024
 local owed = 0
 local entry = redis.call('GET', KEYS[1])
 if entry then
-  if #entry ~= 24 then
+  local at, then_owed, was = -1, 0, 0
+  if #entry == 24 then
+    at, then_owed, was = struct.unpack('<ddd', entry)
+  end
+  if not (at >= 0 and then_owed >= 0 and was > 0) then
     return redis.error_reply('the key does not hold a limit')
   end
-  local at, then_owed, was = struct.unpack('<ddd', entry)
   owed = math.max(then_owed - (now - at), 0)
   if was ~= T and owed > 0 then
     owed = math.ceil(owed * T / was) + 1

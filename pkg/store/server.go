@@ -59,7 +59,7 @@ func scheme(rawURL string) string {
 func connect(ctx context.Context, rawURL string, o Options) (server, error) {
 	open := schemes[scheme(rawURL)]
 	if open == nil {
-		return nil, fmt.Errorf("the URL of the server begins with none of redis://, rediss://, unix://, nats:// and postgres://")
+		return nil, fmt.Errorf("%w: it begins with none of redis://, rediss://, unix://, nats://, tls:// and postgres://", errBadURL)
 	}
 	return open(ctx, rawURL, o)
 }
@@ -69,8 +69,8 @@ func place(rawURL string) string {
 	var all []string
 	for one := range strings.SplitSeq(rawURL, ",") {
 		u, err := url.Parse(one)
-		if err != nil {
-			all = append(all, scheme(one)+"://…")
+		if err != nil || u.Host == "" && u.Scheme != "unix" { // no telling what is secret in it
+			all = append(all, "the server")
 			continue
 		}
 		all = append(all, (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String())
@@ -78,4 +78,4 @@ func place(rawURL string) string {
 	return strings.Join(all, ",")
 }
 
-var errBadURL = errors.New("the URL cannot be read")
+var errBadURL = errors.New("the URL of the server cannot be used")

@@ -7,6 +7,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -165,6 +168,51 @@ func (n *natsBackend) kill(testing.TB) {
 
 func (n *natsBackend) url() string { return fmt.Sprintf("nats://127.0.0.1:%d", n.options.Port) }
 
+// natsProcessEnv, with a port and a folder, makes the test program a NATS server until it is killed.
+const natsProcessEnv = "CQKIT_TEST_NATS"
+
+func serveNATS() {
+	o := &natsd.Options{Host: "127.0.0.1", JetStream: true, NoLog: true}
+	if _, err := fmt.Sscanf(os.Getenv(natsProcessEnv), "%d %s", &o.Port, &o.StoreDir); err != nil {
+		os.Exit(2)
+	}
+	s, err := natsd.NewServer(o)
+	if err != nil {
+		os.Exit(3)
+	}
+	s.Start()
+	s.WaitForShutdown()
+}
+
+type natsProcess struct {
+	process
+	port int
+}
+
+// newNATSProcess starts a NATS server in a process of its own, which can be killed and stopped.
+func newNATSProcess(t testing.TB) *natsProcess {
+	t.Helper()
+	n := &natsProcess{port: freePort(t)}
+	dir := t.TempDir()
+	n.command = func() *exec.Cmd {
+		cmd := exec.Command(os.Args[0])
+		cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%d %s", natsProcessEnv, n.port, dir))
+		return cmd
+	}
+	n.ready = func() error {
+		conn, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", n.port))
+		if err == nil {
+			_ = conn.Close()
+		}
+		return err
+	}
+	n.start(t)
+	t.Cleanup(func() { n.kill(t) })
+	return n
+}
+
+func (n *natsProcess) url() string { return fmt.Sprintf("nats://127.0.0.1:%d", n.port) }
+
 // open opens a store that is closed when the test ends.
 func open(t testing.TB, url string, o Options) *Store {
 	t.Helper()
@@ -180,16 +228,91 @@ func open(t testing.TB, url string, o Options) *Store {
 	return s
 }
 
-// kindsOfServers are the servers that tests share, each started when it is first wanted.
-var kindsOfServers = map[string]func(testing.TB) backend{
+// A keeper is a test whose servers outlive it.
+type keeper struct{ testing.TB }
+
+var (
+	kept   []func()
+	keptMu sync.Mutex
+)
+
+func (keeper) Cleanup(f func()) {
+	keptMu.Lock()
+	defer keptMu.Unlock()
+	kept = append(kept, f)
+}
+
+func (k keeper) TempDir() string {
+	dir, err := os.MkdirTemp("", "cqkit-")
+	if err != nil {
+		k.Fatal(err)
+	}
+	k.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
+}
+
+func TestMain(m *testing.M) {
+	switch {
+	case os.Getenv(holderEnv) != "":
+		hold()
+		return
+	case os.Getenv(natsProcessEnv) != "":
+		serveNATS()
+		return
+	}
+	code := m.Run()
+	for _, f := range slices.Backward(kept) {
+		f()
+	}
+	os.Exit(code)
+}
+
+// starters start a server of each kind that nobody else has.
+var starters = map[string]func(testing.TB) backend{
 	"redis":    func(t testing.TB) backend { return newRedis(t) },
-	"nats":     func(t testing.TB) backend { return newNATS(t) },
+	"nats":     func(t testing.TB) backend { return newNATSProcess(t) },
 	"postgres": func(t testing.TB) backend { return newPostgres(t, SchemaOptions{}) },
 }
 
-// everywhere runs a test with each kind of server.
+// shared are servers that tests have together, each started when it is first wanted.
+var (
+	shared  = map[string]backend{}
+	sharing = map[string]*sync.Mutex{"redis": {}, "nats": {}, "postgres": {}}
+	shareMu sync.Mutex
+)
+
+func sharedServer(t testing.TB, kind string) backend {
+	sharing[kind].Lock() // also while it starts
+	defer sharing[kind].Unlock()
+	shareMu.Lock()
+	b := shared[kind]
+	shareMu.Unlock()
+	if b == nil {
+		if kind == "nats" {
+			b = newNATS(keeper{t}) // in this process
+		} else {
+			b = starters[kind](keeper{t})
+		}
+	}
+	shareMu.Lock()
+	defer shareMu.Unlock()
+	shared[kind] = b
+	return b
+}
+
+var names atomic.Int64
+
+// freshName returns the name of a limit that no test has had.
+func freshName() string { return fmt.Sprintf("test%d", names.Add(1)) }
+
+var serverKinds = []string{"redis", "nats", "postgres"}
+
+// everywhere runs a test with each kind of server. Tests share them, and leave them as they are.
 func everywhere(t *testing.T, f func(t *testing.T, b backend)) {
-	for _, kind := range []string{"redis", "nats", "postgres"} {
-		t.Run(kind, func(t *testing.T) { f(t, kindsOfServers[kind](t)) })
+	for _, kind := range serverKinds {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			f(t, sharedServer(t, kind))
+		})
 	}
 }

@@ -67,7 +67,7 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	defer cancel()
 	server, err := connect(ctx, url, o)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", place(url), err)
+		return nil, unreachable(place(url), err)
 	}
 	s := &Store{options: o, place: place(url), server: server, breaker: newBreaker(o.LongestPause), start: time.Now(),
 		closing: make(chan struct{})}
@@ -88,7 +88,7 @@ func (s *Store) begin(ctx context.Context) error {
 		return fmt.Errorf("the share of an instance: %w", err)
 	}
 	if err := s.prepare(ctx, setting); err != nil && !(o.StartDown && passing(err)) {
-		return fmt.Errorf("%s: %w: %w: check that the server runs, and that address, password and database in the URL are right", s.place, ErrUnavailable, err)
+		return unreachable(s.place, err)
 	}
 	s.limit.Store(setting)
 	s.leases.most, s.locals.most = int64(o.MaxKeys), int64(o.MaxKeys)
@@ -109,6 +109,15 @@ func (s *Store) begin(ctx context.Context) error {
 	}
 	s.workers.Go(func() { s.work(5*time.Second, s.tend) })
 	return nil
+}
+
+// unreachable returns the error of a server that could not be made use of, with what to do about it.
+func unreachable(place string, err error) error {
+	if errors.Is(err, errBadURL) || !passing(err) {
+		return fmt.Errorf("%s: %w", place, err)
+	}
+	return fmt.Errorf("%s: %w: %w: check that the server runs, and that address, user, password and database in the URL are right",
+		place, ErrUnavailable, err)
 }
 
 // passing tells whether an error may pass without anybody's doing.
@@ -176,7 +185,7 @@ func (s *Store) Peek(ctx context.Context, key string, n uint64) (gcra.Decision, 
 	to := s.limit.Load()
 	r, err := s.ask(ctx, to, keyName(key), ask{})
 	if err != nil {
-		if s.options.Failure == FailClosed || ctx.Err() != nil {
+		if s.options.Failure == FailClosed || gaveUp(ctx) != nil {
 			return gcra.Decision{}, s.explain(ctx, err)
 		}
 		return s.alone.Peek(key, s.now(), n), nil
