@@ -174,7 +174,7 @@ func TestPromiseThroughChanges(t *testing.T) {
 // was descheduled between reading its clock and calling. It takes all it gets before and after: that
 // reaches the bound, and passes it if the change counts from its own time on.
 func TestChangeBehindTheTakers(t *testing.T) {
-	const step = 10 * time.Microsecond
+	const step = 10 * fewer * time.Microsecond
 	slow, fast, wide := Limit{Rate{1000, time.Second}, 10}, Limit{Rate{5000, time.Second}, 10}, Limit{Rate{1000, time.Second}, 30}
 	rng := rand.New(rand.NewPCG(13, 14))
 	for _, c := range []struct {
