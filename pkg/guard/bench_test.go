@@ -67,6 +67,39 @@ func BenchmarkMiddleware(b *testing.B) {
 	}
 }
 
+// BenchmarkAdded has the handler alone and behind guards take turns of a few hundred
+// requests, and reports the median turn of each: what other work on the machine takes is not in it.
+func BenchmarkAdded(b *testing.B) {
+	body := []byte("hello\n")
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.Write(body) })
+	names, sides := []string{"none"}, []http.Handler{handler}
+	for _, c := range benchConfigs() {
+		names, sides = append(names, c.name), append(sides, newGuard(b, c.cfg).Middleware(handler))
+	}
+	const turn = 300
+	r := httptest.NewRequest("GET", "/", nil)
+	w := &void{http.Header{}}
+	times := make([][]time.Duration, len(sides))
+	for b.Loop() {
+		for i, h := range sides {
+			begin := time.Now()
+			for range turn {
+				h.ServeHTTP(w, r)
+			}
+			times[i] = append(times[i], time.Since(begin))
+		}
+	}
+	median := func(i int) float64 {
+		slices.Sort(times[i])
+		return float64(times[i][len(times[i])/2]) / turn
+	}
+	base := median(0)
+	for i := range sides[1:] {
+		b.ReportMetric(median(i+1)-base, names[i+1]+"-added-ns")
+	}
+	b.ReportMetric(0, "ns/op")
+}
+
 // TestNoAllocations checks that admitting a request allocates nothing.
 func TestNoAllocations(t *testing.T) {
 	body := []byte("hello\n")
