@@ -13,12 +13,15 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
 func parse(t *testing.T, s string) Distribution {
@@ -133,11 +136,27 @@ func get(t *testing.T, client *http.Client, url string) (*http.Response, string)
 	return resp, string(body)
 }
 
+func statsSchema(t *testing.T) *jsonschema.Schema {
+	t.Helper()
+	s, err := jsonschema.NewCompiler().Compile(filepath.Join("..", "..", "docs", "schema", "flowload-serve-stats.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
 func stats(t *testing.T, server *httptest.Server) Stats {
 	t.Helper()
 	resp, body := get(t, server.Client(), server.URL+StatsPath)
 	if resp.StatusCode != 200 || resp.Header.Get("Content-Type") != "application/json" {
 		t.Fatalf("%v %q", resp.Status, body)
+	}
+	value, err := jsonschema.UnmarshalJSON(strings.NewReader(body))
+	if err == nil {
+		err = statsSchema(t).Validate(value)
+	}
+	if err != nil {
+		t.Errorf("%s: %v", body, err)
 	}
 	var s Stats
 	dec := json.NewDecoder(strings.NewReader(body))
