@@ -70,6 +70,9 @@ Options:
         --trusted-proxy CIDR  take the word of a proxy there for the address of
                               a client, in X-Forwarded-For; can be repeated
         --forwarded           read Forwarded (RFC 7239) instead
+        --priority-header NAME
+                              let such a proxy say who is served first while
+                              requests wait: critical, high, normal, background
         --rate-headers WHEN   when answers have RateLimit: denial (the default),
                               always or never
         --dry-run             refuse nothing, only tell what would be refused
@@ -95,7 +98,8 @@ Control plane:
                               nothing can be changed
         --admin-cert FILE, --admin-key FILE
                               serve the control plane with TLS
-        --admin-exposed       let it be reached from elsewhere without both
+        --admin-exposed       let it be reached from elsewhere without both, and
+                              /metrics there without a token
         --runtime-metrics     add figures of the process to /metrics
 
 TLS and the upstream:

@@ -207,3 +207,24 @@ func TestGuardsShareALimit(t *testing.T) {
 		t.Error(s)
 	}
 }
+
+// TestAdminProtection: figures want a token where others than this machine can ask.
+func TestAdminProtection(t *testing.T) {
+	tokens := filepath.Join(t.TempDir(), "tokens")
+	if err := os.WriteFile(tokens, []byte("alice 0123456789abcdef0123456789abcdef\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		flags   adminFlags
+		protect bool
+	}{
+		{adminFlags{listen: "127.0.0.1:0", tokens: tokens}, false},
+		{adminFlags{listen: ":0", tokens: tokens}, true},
+		{adminFlags{listen: ":0", tokens: tokens, exposed: true}, false},
+	} {
+		c, err := tt.flags.config()
+		if err != nil || c.ProtectAll != tt.protect || c.Tokens.Len() != 1 {
+			t.Errorf("%+v: %v, %v", tt.flags, c.ProtectAll, err)
+		}
+	}
+}

@@ -68,6 +68,8 @@ func (a *adminFlags) config() (guard.ControlConfig, error) {
 	if a.tokens == "" {
 		return c, nil
 	}
+	// Where others than this machine can ask, figures are for operators, too.
+	c.ProtectAll = !a.exposed && guard.CheckControlAddress(a.listen, false, false) != nil
 	if c.Tokens, err = guard.ReadTokens(a.tokens); errors.Is(err, guard.ErrTokensExposed) {
 		err = cli.Hint(err, "chmod 600 %q", a.tokens)
 	}

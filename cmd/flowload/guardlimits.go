@@ -23,6 +23,7 @@ type limitFlags struct {
 	bypass     []string
 	trusted    []string
 	forwarded  bool
+	priority   string
 }
 
 func (l *limitFlags) add(f *pflag.FlagSet) {
@@ -33,6 +34,7 @@ func (l *limitFlags) add(f *pflag.FlagSet) {
 	f.StringArrayVar(&l.bypass, "bypass", nil, "let requests for this path through")
 	f.StringArrayVar(&l.trusted, "trusted-proxy", nil, "take the word of a proxy there")
 	f.BoolVar(&l.forwarded, "forwarded", false, "read Forwarded (RFC 7239)")
+	f.StringVar(&l.priority, "priority-header", "", "let such a proxy say who is served first")
 }
 
 func (l *limitFlags) parse(c *guard.Config) error {
@@ -72,8 +74,14 @@ func (l *limitFlags) parse(c *guard.Config) error {
 		c.Classes = append(c.Classes, guard.Class{Name: "bypass", Paths: l.bypass, Bypass: true})
 	}
 	c.Proxies.Forwarded = l.forwarded
-	if l.forwarded && len(l.trusted) == 0 {
+	c.PriorityHeader = l.priority
+	switch {
+	case l.forwarded && len(l.trusted) == 0:
 		return cli.Hint(errors.New("--forwarded without --trusted-proxy"), "name the proxy whose word counts")
+	case l.priority != "" && len(l.trusted) == 0:
+		return cli.Hint(errors.New("--priority-header without --trusted-proxy"), "name the proxy whose word counts")
+	case l.priority != "" && !validField(l.priority):
+		return fmt.Errorf("--priority-header %q is not the name of a field", l.priority)
 	}
 	for _, s := range l.trusted {
 		prefix, err := parsePrefix(s)
