@@ -182,7 +182,7 @@ func (k *control) limits(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	k.config.Metrics.changed(true)
-	k.config.Audit.Info("limits changed", "who", who, "remote", r.RemoteAddr, "from", before.etag(), "to", after.etag(), "changes", strings.Join(differences(before, after), "; "))
+	k.config.Audit.Info("limits changed", "who", who, "remote", r.RemoteAddr, "from", before.etag(), "to", after.etag(), "changes", orNone(strings.Join(differences(before, after), "; ")))
 	w.Header().Set("Etag", after.etag())
 	reply(w, after)
 }
@@ -241,12 +241,32 @@ func (k *control) change(r *http.Request, who string) (before, after document, e
 	}
 	settings, err := readSettings(tree, current)
 	if err == nil {
-		err = k.guard.Apply(settings)
+		err = k.guard.checked(settings)
 	}
 	if err != nil {
 		return before, after, refuseWith(http.StatusUnprocessableEntity, "%v", err)
 	}
+	if err := k.guard.Apply(settings); err != nil {
+		return before, after, k.undo(current, before, err)
+	}
 	return before, describe(k.guard.Settings()), nil
+}
+
+// checked returns why settings cannot be.
+func (g *Guard) checked(s Settings) error {
+	g.settings.Lock()
+	defer g.settings.Unlock()
+	return g.checkSettings(s)
+}
+
+// undo takes back what was changed before a shared limit refused to be, and returns what is to
+// be told.
+func (k *control) undo(current Settings, before document, cause error) *refusal {
+	k.guard.Apply(current) // as far as it can be done: what is in force is looked at next
+	if left := differences(before, describe(k.guard.Settings())); len(left) > 0 {
+		return refuseWith(http.StatusBadGateway, "%v; this much has been changed: %s", cause, strings.Join(left, "; "))
+	}
+	return refuseWith(http.StatusBadGateway, "%v; nothing has been changed", cause)
 }
 
 // matchesETag tells whether a field If-Match (RFC 9110, Section 13.1.1) names an etag.

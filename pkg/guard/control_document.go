@@ -60,9 +60,6 @@ func differences(before, after document) []string {
 			list = append(list, fmt.Sprintf("%s: %s → %s", name, orNone(a[name]), orNone(b[name])))
 		}
 	}
-	if len(list) == 0 {
-		return []string{"none"}
-	}
 	return list
 }
 

@@ -14,9 +14,9 @@ import (
 // maxDepth is how deep the values of a body may nest; settings need three.
 const maxDepth = 8
 
-// parseTree reads one JSON value strictly: no member twice, no names that differ only by
-// their letters' case from what they stand for, nothing after it. Objects are map[string]any,
-// numbers json.Number.
+// parseTree reads one JSON value strictly: no member twice, no arrays, nothing after it. Names
+// are what they are, by the case of their letters, too. Objects are map[string]any, numbers
+// json.Number.
 func parseTree(data []byte) (any, error) {
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.UseNumber()

@@ -3,6 +3,7 @@ package guard
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -316,6 +317,46 @@ func TestControlProtectAll(t *testing.T) {
 	}
 	if w := (call{path: "/healthz"}).do(open); w.Code != 503 {
 		t.Errorf("while draining: %d", w.Code)
+	}
+}
+
+// stubborn is a shared limit that can be changed, but once.
+type stubborn struct {
+	broken
+	changes int
+}
+
+func (s *stubborn) Change(context.Context, gcra.Limit) error {
+	if s.changes++; s.changes > 1 {
+		return errors.New("the store is gone")
+	}
+	return nil
+}
+
+// TestControlUndoes: what a change did before a store refused it is taken back.
+func TestControlUndoes(t *testing.T) {
+	one := gcra.Limit{Rate: gcra.Rate{Cells: 1, Per: time.Second}, Burst: 1}
+	g, err := New(Config{Limits: []Limit{{Name: "own", Limit: one}, {Name: "shared", Limit: one, Shared: &stubborn{}, Fail: FailOpen}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	logger, log := logTo()
+	h := g.Control(ControlConfig{Tokens: operators(t), Audit: logger})
+	change := func(body string) *httptest.ResponseRecorder {
+		return call{method: "PATCH", token: aliceToken, match: "*", body: body}.do(h)
+	}
+	if w := change(`{"limits":{"shared":{"burst":2}}}`); w.Code != 200 || g.Settings().Limits[1].Limit.Burst != 2 {
+		t.Fatalf("%d %s", w.Code, w.Body)
+	}
+	before := g.Settings()
+	if w := change(`{"limits":{"own":{"burst":3},"shared":{"burst":3}}}`); w.Code != 502 || !strings.Contains(w.Body.String(), "the store is gone; nothing has been changed") {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	if !reflect.DeepEqual(describe(g.Settings()), describe(before)) {
+		t.Errorf("got %+v want %+v", g.Settings(), before)
+	}
+	if line := log(); !strings.Contains(line, `msg="change of limits refused" who=alice remote=127.0.0.1:50112 status=502`) {
+		t.Error(line)
 	}
 }
 
