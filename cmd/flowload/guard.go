@@ -225,6 +225,7 @@ func runGuard(cmd *cobra.Command, o *guardOptions) error {
 			main.listener.Close()
 			return err
 		}
+		s.ReadTimeout = 30 * time.Second // nothing here is long
 		all, lines = append(all, s), append(lines, "control plane on "+s.url())
 	}
 	if err := o.lasting.announce(cmd, lines, all...); err != nil {
