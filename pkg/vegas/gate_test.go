@@ -3,6 +3,7 @@ package vegas
 import (
 	"context"
 	"errors"
+	"math"
 	"math/rand/v2"
 	"runtime"
 	"sync"
@@ -209,6 +210,107 @@ func TestNoLostWakeUp(t *testing.T) {
 	}
 }
 
+// A release at any moment of an acquisition wakes it, though nothing else happens
+// afterwards that could make up for a lost wake-up.
+func TestNoLostWakeUpAlone(t *testing.T) {
+	for name, parts := range map[string][]float64{"plain": nil, "partitions": {1}} {
+		t.Run(name, func(t *testing.T) {
+			g := newGate(t, 1, GateConfig{Queue: 1, Patience: time.Hour, Partitions: parts})
+			var turn, done atomic.Int64
+			rounds := int64(50_000)
+			if testing.Short() {
+				rounds = 10_000
+			}
+			go func() {
+				for i := int64(1); i <= rounds; i++ {
+					for turn.Load() < i {
+						runtime.Gosched()
+					}
+					p, err := g.Acquire(t.Context(), Class{})
+					if err != nil {
+						return
+					}
+					p.Release(0, Ignore)
+					done.Store(i)
+				}
+			}()
+			for i := int64(1); i <= rounds; i++ {
+				p, ok := g.Try(0, Class{})
+				if !ok {
+					t.Fatalf("round %d: %+v", i, g.Stats())
+				}
+				turn.Store(i)
+				for range rand.IntN(4000) { // up to the time an acquisition takes
+					turn.Load()
+				}
+				p.Release(0, Ignore)
+				for start := time.Now(); done.Load() < i; runtime.Gosched() {
+					if time.Since(start) > 10*time.Second {
+						t.Fatalf("round %d: not woken: %+v", i, g.Stats())
+					}
+				}
+			}
+		})
+	}
+}
+
+// Nobody takes a permit that has just become free for one who waits.
+func TestNobodyPassesTheQueue(t *testing.T) {
+	for range 50 {
+		g := newGate(t, 1, GateConfig{Queue: 2, Patience: time.Hour, Target: time.Hour})
+		p, _ := g.Try(0, Class{})
+		var order []int
+		var wg sync.WaitGroup
+		acquire := func(i int) {
+			wg.Go(func() {
+				q, err := g.Acquire(t.Context(), Class{})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				order = append(order, i)
+				q.Release(0, Ignore)
+			})
+		}
+		acquire(1)
+		for g.Stats().Waiting == 0 {
+			runtime.Gosched()
+		}
+		// The second is on its way to the queue as the permit is released.
+		g.qmu.Lock()
+		acquire(2)
+		time.Sleep(100 * time.Microsecond)
+		wg.Go(func() { p.Release(0, Ignore) })
+		for inFlight(g.state.Load()) != 0 {
+			runtime.Gosched()
+		}
+		if _, ok := g.Try(0, Class{}); ok {
+			t.Fatal("Try passed one who waits")
+		}
+		acquire(3)
+		time.Sleep(100 * time.Microsecond)
+		g.qmu.Unlock()
+		wg.Wait()
+		if order[0] != 1 {
+			t.Fatalf("served in the order %v", order)
+		}
+	}
+}
+
+// One who was sent away as its context ended has no permit to give back.
+func TestEvictedAndCancelled(t *testing.T) {
+	g := newGate(t, 1, GateConfig{Queue: 1})
+	g.Try(0, Class{})
+	w, _, _ := g.enqueue(0, level(Background))
+	g.enqueue(0, level(High))
+	if err := g.leave(w, context.Canceled); err != nil || w.err != ErrFull {
+		t.Errorf("left with %v, sent away with %v", err, w.err)
+	}
+	if s := g.Stats(); s.InFlight != 1 || s.Waiting != 1 {
+		t.Errorf("%+v", s)
+	}
+}
+
 // A context that ends at any point either leaves the permit or gives it back.
 func TestCancelAnywhere(t *testing.T) {
 	g := newGate(t, 1, GateConfig{Queue: 8, Patience: time.Hour})
@@ -353,9 +455,20 @@ func TestPatience(t *testing.T) {
 			}
 			return time.Since(start)
 		}
+		time.Sleep(time.Second)
 		if d := wait(); d != 100*ms {
 			t.Errorf("alone, waited %v", d)
 		}
+		time.Sleep(time.Second)
+		for range 2 { // a queue that has just begun
+			go func() {
+				if d := wait(); d != 100*ms {
+					t.Errorf("in a new queue, waited %v", d)
+				}
+			}()
+			time.Sleep(ms)
+		}
+		time.Sleep(time.Second)
 		var wg sync.WaitGroup
 		for range 2 { // keep the queue from emptying
 			wg.Go(func() { wait() })
@@ -366,7 +479,7 @@ func TestPatience(t *testing.T) {
 		}
 		wg.Wait()
 		p.Release(g.Now(), Ignore)
-		if s := g.Stats(); s.Late != 4 || s.Waiting != 0 {
+		if s := g.Stats(); s.Late != 6 || s.Waiting != 0 {
 			t.Errorf("%+v", s)
 		}
 	})
@@ -422,6 +535,44 @@ func TestPartitions(t *testing.T) {
 	take(0, 8)
 	take(1, 2)
 	take(7, 0) // counts as the last
+}
+
+// Who gets a permit is what the page's formula says, at whatever limit.
+func TestPartitionsModel(t *testing.T) {
+	shares := []float64{0.29, 0.1, 0, 0.6} // 0.29 of 100 is 29, in binary a little less
+	g := newGate(t, 10, GateConfig{Partitions: shares})
+	r := rand.New(rand.NewPCG(3, 4))
+	held := make([][]Permit, len(shares))
+	limit := 10
+	for step := range 100_000 {
+		i := r.IntN(len(shares))
+		switch r.IntN(20) {
+		case 0:
+			limit = 1 + r.IntN(100)
+			g.Resize(limit)
+		case 1, 2, 3, 4, 5, 6, 7, 8:
+			if n := len(held[i]); n > 0 {
+				held[i][n-1].Release(0, Ignore)
+				held[i] = held[i][:n-1]
+			}
+		default:
+			own := func(j int) int { return int(math.Round(shares[j]*1000)) * limit / 1000 }
+			used, owned, beyond := 0, 0, 0
+			for j := range held {
+				used += len(held[j])
+				owned += own(j)
+				beyond += max(0, len(held[j])-own(j))
+			}
+			want := used < limit && (len(held[i]) < own(i) || beyond < limit-owned)
+			p, ok := g.Try(0, Class{Partition: i})
+			if ok != want {
+				t.Fatalf("step %d, limit %d: partition %d got one: %v, want %v", step, limit, i, ok, want)
+			}
+			if ok {
+				held[i] = append(held[i], p)
+			}
+		}
+	}
 }
 
 // A waiter of a partition with permits of its own passes a queue that stands for

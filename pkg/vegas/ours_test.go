@@ -31,4 +31,9 @@ func (l *gateLimiter) done(now time.Duration, id int, r result) {
 
 func (l *gateLimiter) limit() int { return l.gate.Stats().Limit }
 
-func ours(int) limiter { return newGateLimiter(NewVegas(Config{Phase: 7 * time.Second})) }
+// ours makes limiters whose clocks are apart by so much from one service to the next.
+func ours(apart time.Duration) func(svc int) limiter {
+	return func(svc int) limiter {
+		return newGateLimiter(NewVegas(Config{Phase: 7*time.Second + time.Duration(svc)*apart}))
+	}
+}

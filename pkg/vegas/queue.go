@@ -80,7 +80,7 @@ type queue struct {
 	len    int
 	seq    uint64
 	grants uint64
-	empty  time.Duration // when it was last seen empty
+	empty  time.Duration // when it was last empty, while it is not
 }
 
 // waits tells whether any of partition i waits.
@@ -119,12 +119,9 @@ func (q *queue) relink() {
 	}
 }
 
-func (q *queue) remove(w *waiter, now time.Duration) {
+func (q *queue) remove(w *waiter) {
 	w.list.remove(w)
 	q.len--
-	if q.len == 0 {
-		q.empty = now
-	}
 }
 
 // busy tells whether the queue has stood for longer than patience.
@@ -199,7 +196,7 @@ func (g *Gate) pump() {
 			return
 		}
 		g.queue.grants++
-		g.queue.remove(w, now)
+		g.queue.remove(w)
 		w.ready <- struct{}{}
 	}
 }
@@ -283,7 +280,7 @@ func (g *Gate) enqueue(part, level int) (*waiter, time.Duration, bool) {
 		if out == nil {
 			return nil, 0, false
 		}
-		g.queue.remove(out, now)
+		g.queue.remove(out)
 		g.state.Add(^(oneWaiter - 1))
 		out.err = ErrFull
 		g.refused.Add(1)
@@ -328,15 +325,13 @@ func (g *Gate) await(ctx context.Context, w *waiter, wait time.Duration) error {
 func (g *Gate) leave(w *waiter, err error) error {
 	g.qmu.Lock()
 	if w.list != nil {
-		g.queue.remove(w, g.Now())
+		g.queue.remove(w)
 		g.state.Add(^(oneWaiter - 1))
 		if err == ErrLate {
 			g.late++
 		} else {
 			g.gaveUp++
 		}
-		// With partitions, others may have been waiting behind w's turn only.
-		g.pump()
 		g.qmu.Unlock()
 		return err
 	}

@@ -46,7 +46,8 @@ type scenario struct {
 	queue    int           // backend's queue; refuses at once beyond; 0 = endless
 	cancel   float64       // share of requests cancelled before 2 mean services
 	loads    []load
-	best     int // the best fixed limit of each service, from -search
+	apart    time.Duration // between the clocks of services, where a limiter has one
+	best     int           // the best fixed limit of each service, from -search
 }
 
 const pauseLength = 2 * time.Second
@@ -130,6 +131,7 @@ type point struct {
 
 type outcome struct {
 	good     []int // by service
+	whole    int   // from the first second to the last, measured or not
 	p50, p99 time.Duration
 	trace    []point // once a second, of the first service
 	maxLimit int     // highest at a whole second while measuring
@@ -210,6 +212,7 @@ func simulate(sc *scenario, seed uint64, make_ func(svc int) limiter) outcome {
 			s.tick()
 		}
 	}
+	s.out.whole = s.allGood
 	s.out.endLimit = s.lim[0].limit()
 	s.out.p50, s.out.p99 = s.quantile(0.5), s.quantile(0.99)
 	return s.out

@@ -133,7 +133,7 @@ func (v *Vegas) step(w Window, due bool) {
 		v.from = operation{}
 		return
 	case v.slow:
-		if q < alpha+2*c*o.stdErr {
+		if q < alpha+2*c*o.stdErr && v.Limit() < v.cfg.Max {
 			v.l = 1.5*o.l + 0.5
 			return
 		}
