@@ -24,6 +24,7 @@ type Progress struct {
 	total int64
 	width int
 	done  atomic.Int64
+	told  atomic.Pointer[string] // by Tell
 	start time.Time
 	stop  chan struct{}
 	ended sync.WaitGroup
@@ -54,6 +55,14 @@ func NewProgress(cmd *cobra.Command, what, unit string, total int64) *Progress {
 func (p *Progress) Add(n int64) {
 	if p != nil {
 		p.done.Add(n)
+	}
+}
+
+// Tell shows text, which is cleaned, from now on in place of what Add counts.
+func (p *Progress) Tell(text string) {
+	if p != nil {
+		text = report.Clean(text)
+		p.told.Store(&text)
 	}
 }
 
@@ -122,6 +131,9 @@ func (p *Progress) erase() {
 
 // text says how far the work is after running for d.
 func (p *Progress) text(d time.Duration) string {
+	if told := p.told.Load(); told != nil {
+		return p.fit(p.s.name + ": " + *told)
+	}
 	done := p.done.Load()
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %s", p.s.name, p.what)
@@ -147,7 +159,11 @@ func (p *Progress) text(d time.Duration) string {
 			fmt.Fprintf(&b, ", %s left", time.Duration(left*float64(time.Second)).Round(time.Second))
 		}
 	}
-	text := b.String()
+	return p.fit(b.String())
+}
+
+// fit cuts text to the width of the terminal.
+func (p *Progress) fit(text string) string {
 	if len(text) >= p.width && p.width > 0 {
 		// A full line would make some terminals go on to the next.
 		text = strings.ToValidUTF8(text[:p.width-1], "")
