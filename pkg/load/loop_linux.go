@@ -9,8 +9,9 @@ import (
 )
 
 const (
-	// A loop waits raw while something happens at least this often.
-	rawFor = time.Millisecond
+	// A loop waits raw while something happens at least this often. The runtime interrupts
+	// such a wait where it needs the processor, after as long.
+	rawFor = 10 * time.Millisecond
 	// A loop looks around at least this often.
 	idleFor = 100 * time.Millisecond
 	// A busy connection makes way for others after as many reads.
