@@ -1,3 +1,0 @@
-package load
-
-func child(string) {}
