@@ -343,4 +343,7 @@ func (c *Comparison) decide(all []*Result, pairs bool) {
 	default:
 		c.Verdict = stat.Same
 	}
+	if c.Verdict == stat.Undecided && trusted && pairs {
+		c.Warnings = append(c.Warnings, "where other work disturbs all but the fastest requests, let min decide: what a request takes by itself")
+	}
 }

@@ -176,8 +176,16 @@ func (r *Result) share(name string) stat.Interval {
 	}, stat.BootstrapConfig{Confidence: confidence}).Within(0, 1))
 }
 
-// perSecond returns a rate with the interval of the whole seconds of the window.
+// perSecond returns a rate with the interval of the whole seconds of the window; in find, whose
+// rates are of the plateau, with that of the capacity.
 func (r *Result) perSecond(rate float64, n func(*Counts) uint64) stat.Interval {
+	if r.Mode == ModeFind {
+		i := stat.Exactly(rate)
+		if c := r.Capacity; c != nil {
+			i = i.Hull(stat.Interval{Low: c.LowPerS, High: c.HighPerS})
+		}
+		return i
+	}
 	whole := min(int(r.Window/time.Second), len(r.Seconds))
 	var values []float64
 	for i := range whole {

@@ -185,6 +185,10 @@ func TestLongRuns(t *testing.T) {
 	}
 	within(t, "p99", r.Metric("p99", stat.Duration), 10e6*math.Exp(0.3*2.3263), 0.05)
 	r.Mode = ModeFind
+	r.Capacity = &Capacity{PerS: 200, LowPerS: 190, HighPerS: 210}
+	if i := r.Metric("ok_per_s", stat.Rate); i != (stat.Interval{Value: 200, Low: 190, High: 210}) {
+		t.Errorf("rate at the plateau: %v", i)
+	}
 	if r.blocks() != nil {
 		t.Error("find has seconds of its plateau")
 	}

@@ -124,8 +124,9 @@ func wander(a, b []float64) float64 {
 
 // CompareSeries compares two series that were measured one after the other, with new[i] made under the
 // conditions of base[i], such as the seconds of two runs of one schedule. The change is that of
-// [ComparePaired]; its interval is at least as wide as [Compare]'s rules make it, for neither
-// does a drift cancel out here, nor what the sessions differ by.
+// [ComparePaired], with an interval at least as wide as [Compare]'s rules make it, for neither
+// does a drift cancel out here, nor what the sessions differ by; or that of Compare if it is narrower, as it is
+// where the conditions do not change.
 func CompareSeries(base, new []float64, cfg CompareConfig) (Comparison, error) {
 	cfg = cfg.filled()
 	c, err := ComparePaired(base, new, cfg)
@@ -141,6 +142,9 @@ func CompareSeries(base, new []float64, cfg CompareConfig) (Comparison, error) {
 	shift.Low, shift.High = min(shift.Low, shift.Value-half), max(shift.High, shift.Value+half)
 	c.Verdict = Undecided
 	c.conclude(shift, 1, cfg.Between, cfg)
+	if u, err := Compare(base, new, cfg); err == nil && u.Change.High-u.Change.Low < c.Change.High-c.Change.Low {
+		return u, nil // the conditions did not matter
+	}
 	return c, nil
 }
 

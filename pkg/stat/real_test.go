@@ -32,7 +32,7 @@ func work(part int) float64 {
 
 // TestRealLoad measures real work on this machine while something else takes one of its
 // processors: equal sides, and sides of which one has 10 % more to do. It takes long and depends on what
-// else runs, so it runs on request only: go test -run RealLoad -real 200 -v ./pkg/stat
+// else runs, so it runs on request only: go test ./pkg/stat -run RealLoad -real 200 -v
 func TestRealLoad(t *testing.T) {
 	if *realTrials == 0 {
 		t.Skip("it takes minutes; -real 200 runs it")
