@@ -73,10 +73,7 @@ func (x *exchange) end() {
 	}
 	x.recycle()
 	if g.inFlight.Add(-1) == 0 && g.closing.Load() {
-		select {
-		case g.idle <- struct{}{}:
-		default:
-		}
+		g.signal()
 	}
 }
 

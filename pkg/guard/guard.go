@@ -143,7 +143,16 @@ func (g *Guard) Drain(ctx context.Context) error {
 			return ctx.Err()
 		}
 	}
+	g.signal() // for others that drain it, too
 	return nil
+}
+
+// signal tells who drains the guard that nothing is in flight.
+func (g *Guard) signal() {
+	select {
+	case g.idle <- struct{}{}:
+	default:
+	}
 }
 
 // Classify is what an answer says about the backend where nothing else is configured. 503,

@@ -25,6 +25,7 @@ type hold struct {
 	writing atomic.Int64 // since when it waits for the client
 	blocked atomic.Int64 // how long it did before that
 	over    atomic.Bool  // the exchange is
+	fired   atomic.Bool  // the timer has, and expire may yet run for it
 	timer   *time.Timer  // runs expire
 	armed   bool
 }
@@ -36,6 +37,7 @@ func (h *hold) reset() {
 	h.writing.Store(0)
 	h.blocked.Store(0)
 	h.over.Store(false)
+	h.fired.Store(false)
 }
 
 // keep takes the permit.
@@ -99,8 +101,8 @@ func (x *exchange) enter(n int, flush bool) {
 	x.writing.Store(int64(now) + 1)
 	if x.timer == nil {
 		x.timer = time.AfterFunc(min(slack, stream), x.expire)
-	} else {
-		x.timer.Reset(min(slack, stream))
+	} else if !x.timer.Reset(min(slack, stream)) && x.armed {
+		x.fired.Store(true)
 	}
 	x.armed = true
 }
@@ -115,6 +117,7 @@ func (x *exchange) leave() {
 // expire takes the permit from a request that has waited for its client for too long, or
 // whose answer is a stream, and otherwise sets the timer for when that may be so.
 func (x *exchange) expire() {
+	x.fired.Store(true)
 	if x.over.Load() || !x.held.Load() {
 		return
 	}
@@ -141,8 +144,9 @@ func (x *exchange) expire() {
 	}
 }
 
-// disarm ends the exchange for the timer and tells whether the timer has forgotten it.
+// disarm ends the exchange for the timer, and tells whether expire is not running and will
+// not run for it any more.
 func (x *exchange) disarm() bool {
 	x.over.Store(true)
-	return !x.armed || x.timer.Stop()
+	return !x.armed || x.timer.Stop() && !x.fired.Load()
 }
