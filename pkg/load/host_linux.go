@@ -37,3 +37,20 @@ func readHost() host {
 	}
 	return h
 }
+
+// processor returns the model of the processors, "" where it is not told.
+func processor() string {
+	f, err := os.Open("/proc/cpuinfo")
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	b := make([]byte, 4096)
+	n, _ := f.Read(b)
+	for line := range bytes.Lines(b[:n]) {
+		if name, value, ok := bytes.Cut(line, []byte{':'}); ok && string(bytes.TrimSpace(name)) == "model name" {
+			return string(bytes.TrimSpace(value))
+		}
+	}
+	return ""
+}

@@ -288,6 +288,9 @@ func (l *loop) permit(now time.Duration) bool {
 		return false
 	}
 	l.awake.lacking.Store(false)
+	if l.full { // another loop made room
+		l.full, l.freeSince = false, now
+	}
 	l.held.permit = p
 	return true
 }

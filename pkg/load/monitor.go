@@ -16,6 +16,9 @@ type monitor struct {
 	at    time.Duration // of the last one
 	ok    uint64
 
+	began   host // as the host was when the measurement began
+	beganAt time.Duration
+
 	told             time.Duration // of the last progress
 	toldSent, toldOK uint64
 	recent           latency.Histogram
@@ -27,7 +30,7 @@ const (
 )
 
 func newMonitor(r *run) *monitor {
-	return &monitor{r: r, every: watchEvery, at: r.start, told: 0}
+	return &monitor{r: r, every: watchEvery, at: r.start, began: readHost(), beganAt: r.now()}
 }
 
 // watch runs until done is closed.
@@ -68,6 +71,9 @@ func (r *run) limitNow() int {
 
 func (m *monitor) sample(now time.Duration) {
 	r := m.r
+	if now >= r.start && m.beganAt < r.start { // the warm-up is over
+		m.began, m.beganAt = readHost(), now
+	}
 	inFlight, sent, ok, failed := m.counts()
 	if d := now - m.at; d >= m.every-watchEvery/10 && now > r.start && now < r.end+watchEvery {
 		m.trace = append(m.trace, TracePoint{T: now - r.start, Limit: r.limitNow(), InFlight: inFlight,

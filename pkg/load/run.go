@@ -108,18 +108,17 @@ func Run(ctx context.Context, c *Config) (*Result, error) {
 
 func (r *run) run(ctx context.Context) (*Result, error) {
 	r.names.resolveAll(ctx)
-	before := readHost()
 	r.origin = time.Now()
 	began := r.origin
 	loops, err := r.loops()
 	if err != nil {
 		return nil, err
 	}
+	m := newMonitor(r)
 	var wg sync.WaitGroup
 	for _, loop := range loops {
 		wg.Go(loop)
 	}
-	m := newMonitor(r)
 	done := make(chan struct{})
 	watch := make(chan struct{})
 	go func() {
@@ -134,7 +133,7 @@ func (r *run) run(ctx context.Context) (*Result, error) {
 	res := r.result(finished)
 	res.Start = began.Add(r.start)
 	res.Trace = m.trace
-	res.Client = r.judge(res, before, readHost(), finished)
+	res.Client = r.judge(res, m.began, readHost(), finished-m.beganAt)
 	return res, nil
 }
 
@@ -299,6 +298,7 @@ func (r *run) result(finished time.Duration) *Result {
 	if r.cfg.HTTP2 {
 		res.Protocol = "HTTP/2.0"
 	}
+	res.Machine = Machine{OS: runtime.GOOS, Arch: runtime.GOARCH, CPU: processor(), CPUs: runtime.NumCPU(), Go: runtime.Version()}
 	res.Loop = LoopClosed
 	if r.schedule != nil {
 		res.Loop = LoopOpen
