@@ -83,7 +83,7 @@ func judge(sc *scenario, seed uint64) (verdict, string) {
 	if !ok || seed != 1 {
 		fixed = yardstick(sc, seed)
 	}
-	o := simulate(sc, seed, ours(sc.apart))
+	o := simulate(sc, seed, ours(apart[sc.name]))
 	r := verdict{
 		goodput: 100 * float64(o.total()) / float64(fixed.good),
 		whole:   100 * float64(o.whole) / float64(fixed.whole),

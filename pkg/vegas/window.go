@@ -11,7 +11,7 @@ type Window struct {
 	Limit int
 
 	// MaxInFlight is the most requests that were in flight at once. It is above
-	// Limit while a shrink settles.
+	// Limit where a shrink had not settled within a second.
 	MaxInFlight int
 
 	// Samples counts the answers RTT is made of: those of requests that both

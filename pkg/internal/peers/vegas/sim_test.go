@@ -46,8 +46,7 @@ type scenario struct {
 	queue    int           // backend's queue; refuses at once beyond; 0 = endless
 	cancel   float64       // share of requests cancelled before 2 mean services
 	loads    []load
-	apart    time.Duration // between the clocks of services, where a limiter has one
-	best     int           // the best fixed limit of each service, from -search
+	best     int // the best fixed limit of each service, from -search
 }
 
 const pauseLength = 2 * time.Second
