@@ -35,7 +35,7 @@ func verdicts(trials int, compare func(r *rand.Rand) *Comparison) map[stat.Verdi
 func TestCompare(t *testing.T) {
 	trials := 30
 	if testing.Short() {
-		trials = 10
+		trials = 4
 	}
 	for _, c := range []struct {
 		name          string

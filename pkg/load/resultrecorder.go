@@ -133,8 +133,8 @@ func NewResult(recorders ...*Recorder) *Result {
 		r.Lag.Add(&rec.lag)
 	}
 	r.Seconds = make([]Second, n)
+	var response, service latency.Histogram
 	for i := range r.Seconds {
-		var response, service latency.Histogram
 		s := &r.Seconds[i]
 		for _, rec := range recorders {
 			if i < len(rec.seconds) {
@@ -146,8 +146,12 @@ func NewResult(recorders ...*Recorder) *Result {
 		}
 		s.Response, s.Service = encode(&response), encode(&service)
 		r.Requests.Add(s.Counts)
-		r.Response.Add(&response)
-		r.Service.Add(&service)
+		if s.Response != nil || s.Service != nil { // most of a histogram is empty, and all of it costs
+			r.Response.Add(&response)
+			r.Service.Add(&service)
+			response.Reset()
+			service.Reset()
+		}
 	}
 	return r
 }
