@@ -400,12 +400,8 @@ func (o *requestOptions) finish(cmd *cobra.Command, reports *cli.Reports, r *loa
 		cli.Warn(cmd, "HTTP_PROXY is set and not used; add --proxy env to use it")
 	}
 	errs = append(errs, writeResults(cmd, reports, []namedResult{{"", r}}, false), interrupted)
-	answered := false
-	for i, n := range r.Requests.Outcomes {
-		answered = answered || n > 0 && load.Outcome(i).Answered()
-	}
 	switch {
-	case !answered && interrupted == nil:
+	case len(r.Status) == 0 && interrupted == nil:
 		errs = append(errs, cli.Hint(noAnswer(r), "nothing was ever answered; see whether it runs, and the address"))
 	default:
 		errs = append(errs, verdictError(r))

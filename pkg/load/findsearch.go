@@ -73,7 +73,13 @@ func (s *search) level(limit int) *level {
 
 // next returns the limit to measure at and for how long, or that the search is over.
 func (s *search) next() (limit int, length time.Duration, ok bool) {
-	if s.stopped || s.spent >= s.longest && s.rounds > 0 {
+	if s.stopped {
+		return 0, 0, false
+	}
+	if s.spent >= s.longest && s.rounds > 0 {
+		s.stopped = true
+		s.look()
+		s.decide()
 		return 0, 0, false
 	}
 	if s.ladder == nil {
@@ -81,7 +87,7 @@ func (s *search) next() (limit int, length time.Duration, ok bool) {
 			return 1, shortSlice, true
 		}
 		last := s.level(s.climb[len(s.climb)-1])
-		return min(s.max, 2*last.limit), max(shortSlice, 4*last.trip), true
+		return min(s.max, 2*last.limit), max(shortSlice, 3*last.trip), true
 	}
 	l := s.level(s.turn[0])
 	return l.limit, max(longSlice, 6*l.trip), true
@@ -181,7 +187,11 @@ func meanOf(rates []float64) (mean float64) {
 }
 
 // leastNoise is what the edges of a slice leave open even if nothing else differs.
-const leastNoise = 0.004
+// While there is one slice of each limit, nothing is known of it.
+const (
+	leastNoise   = 0.004
+	unknownNoise = 0.1
+)
 
 // look computes the rates of all slices, and their noise: the relative standard deviation
 // within levels, over all of them.
@@ -203,22 +213,26 @@ func (s *search) look() {
 			n += float64(len(l.rates) - 1)
 		}
 	}
-	s.noise = leastNoise
+	s.noise = unknownNoise
 	if n > 0 {
-		s.noise = max(s.noise, math.Sqrt(sum/n))
+		s.noise = max(leastNoise, math.Sqrt(sum/n))
 	}
 }
 
 // decide chooses the lowest limit that does as well as the best, and which limits are
 // measured in the next round.
 func (s *search) decide() {
-	if s.rounds < 2 {
+	least := 2 // slices that say anything about a limit
+	if s.stopped {
+		least = 1 // there will be no more
+	}
+	if s.rounds < least {
 		return
 	}
 	var known []*level // that keep the objectives, ascending
 	for _, limit := range slices.Sorted(maps.Keys(s.levels)) {
 		l := s.levels[limit]
-		if len(l.rates) >= 2 && (s.keeps == nil || s.keeps(l) != stat.Violated) {
+		if len(l.rates) >= least && (s.keeps == nil || s.keeps(l) != stat.Violated) {
 			known = append(known, l)
 		}
 	}
@@ -239,7 +253,7 @@ func (s *search) decide() {
 		case surelyWorse && s.chosen == nil:
 			dropped = l.limit
 		case surelyWorse:
-		case s.chosen == nil && (mean >= asGood*best || apart < 1.5*math.Hypot(e, bestErr)):
+		case s.chosen == nil && (mean >= asGood*best || len(l.rates) > 1 && apart < 1.5*math.Hypot(e, bestErr)):
 			s.chosen = l
 			next[l.limit] = true
 		case s.chosen == nil || s.rounds < sureRounds:
@@ -254,7 +268,7 @@ func (s *search) decide() {
 		}
 	}
 	s.ladder = slices.Sorted(maps.Keys(next))
-	if s.rounds < sureRounds {
+	if s.rounds < sureRounds || s.stopped {
 		return
 	}
 	s.widen(top, best, bestErr)
@@ -338,17 +352,20 @@ func (s *search) interval() stat.Interval {
 			}
 		}
 	}
-	slices.Sort(rates) // the order of levels is random
-	boot := stat.Bootstrap(len(rates), func(pick []int) float64 {
-		sum := 0.0
-		for _, i := range pick {
-			sum += rates[i]
-		}
-		return sum / float64(len(pick))
-	}, stat.BootstrapConfig{Seed: uint64(s.chosen.limit)})
 	mean = meanOf(rates)
 	e = 2 * mean * s.noise / math.Sqrt(float64(len(rates)))
-	return boot.Hull(stat.Interval{Value: mean, Low: mean - e, High: mean + e}).Within(0, math.Inf(1))
+	i := stat.Interval{Value: mean, Low: mean - e, High: mean + e}
+	if len(rates) >= 5 {
+		slices.Sort(rates) // the order of levels is random
+		i = i.Hull(stat.Bootstrap(len(rates), func(pick []int) float64 {
+			sum := 0.0
+			for _, i := range pick {
+				sum += rates[i]
+			}
+			return sum / float64(len(pick))
+		}, stat.BootstrapConfig{Seed: uint64(s.chosen.limit)}))
+	}
+	return i.Within(0, math.MaxFloat64)
 }
 
 // alike returns the lowest and the highest limit that do as well as the chosen one.
