@@ -115,12 +115,12 @@ TLS and the upstream:
         --check               check the settings, and end
         --addr-file FILE      write the addresses to FILE once they are open
         --for TIME            end after so long`,
-		Example: `    $ flowload guard --check --upstream http://localhost:8080 --vegas \
-        --gcra 500/s:burst=50 --key header:X-API-Key --bypass /healthz
-    $ flowload guard --upstream http://localhost:8080 --gcra 100/s --for 1s
-        until Ctrl-C, with a control plane:
+		Example: `        until Ctrl-C, with a control plane:
         flowload guard --upstream http://localhost:8080 --vegas \
-            --admin 127.0.0.1:9000 --admin-tokens tokens`,
+            --admin 127.0.0.1:9000 --admin-tokens tokens
+    $ flowload guard --check --upstream http://localhost:8080 --vegas \
+        --gcra 500/s:burst=50 --key header:X-API-Key --bypass /healthz
+    $ flowload guard --upstream http://localhost:8080 --gcra 100/s --listen :0 --for 1s`,
 		PreRunE: func(cmd *cobra.Command, _ []string) error { return o.parse() },
 		RunE:    func(cmd *cobra.Command, _ []string) error { return runGuard(cmd, &o) },
 	}
@@ -193,6 +193,9 @@ func runGuard(cmd *cobra.Command, o *guardOptions) error {
 	if o.check {
 		fmt.Fprintln(cmd.OutOrStdout(), "the settings are right")
 		return nil
+	}
+	if len(o.config.Limits) == 0 && o.config.Gate == nil {
+		cli.Warn(cmd, "nothing is limited: there is neither --gcra nor --vegas")
 	}
 	logger := newLogger(cmd, o.log)
 	stores, err := o.store.open(cmd.Context(), &o.config)
