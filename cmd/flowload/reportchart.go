@@ -147,7 +147,7 @@ func (t *timeline) errorChart() *report.Chart {
 func (t *timeline) limitChart() *report.Chart {
 	trace := t.r.Trace
 	every := max(1, (len(trace)+2*maxBins-1)/(2*maxBins))
-	plot := &report.Plot{Unit: "requests", Series: []report.Series{{Name: "limit"}, {Name: "in flight"}}}
+	plot := &report.Plot{Unit: "requests", Series: []report.Series{{Name: "in flight"}, {Name: "limit"}}}
 	last := -1.0
 	for i := 0; i < len(trace); i += every {
 		x := min(float64(trace[i].T)/float64(t.length()), 1)
@@ -156,10 +156,15 @@ func (t *timeline) limitChart() *report.Chart {
 		}
 		last = x
 		plot.X = append(plot.X, x)
-		plot.Series[0].Y = append(plot.Series[0].Y, float64(trace[i].Limit))
-		plot.Series[1].Y = append(plot.Series[1].Y, float64(trace[i].InFlight))
+		plot.Series[0].Y = append(plot.Series[0].Y, float64(trace[i].InFlight))
+		plot.Series[1].Y = append(plot.Series[1].Y, float64(trace[i].Limit))
 	}
-	return &report.Chart{Name: "Concurrency", Summary: "The limit, " + limitWords(trace) + ", and how many requests were in flight.", Axis: t.axis(), Plot: plot}
+	c := &report.Chart{Name: "Concurrency", Summary: "How many requests were in flight, and the limit, " + limitWords(trace) + ".", Axis: t.axis(), Plot: plot}
+	if !moves(trace) { // often far above what there is to see
+		plot.Series = plot.Series[:1]
+		c.Summary = fmt.Sprintf("How many requests were in flight; the limit was %d throughout.", trace[0].Limit)
+	}
+	return c
 }
 
 // quantileCharts draw latencies over 1 - q, each power of ten as wide as the last: up to 99 %, and

@@ -85,7 +85,7 @@ func runFields(r *load.Result) report.Fields {
 	}
 	if r.Capacity != nil {
 		add("capacity", capacityWords(r.Capacity))
-	} else if len(r.Trace) > 0 {
+	} else if moves(r.Trace) {
 		add("limit", limitWords(r.Trace))
 	}
 	if a := &r.Advice; a.RetryAfter > 0 {

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -57,7 +58,7 @@ func writeTable(b *strings.Builder, style report.Style, r namedResult) {
 	}
 	if k := r.Capacity; k != nil {
 		fmt.Fprintf(b, " %-12s  %s\n", "capacity", capacityWords(k))
-	} else if len(r.Trace) > 0 {
+	} else if moves(r.Trace) {
 		fmt.Fprintf(b, " %-12s  %s\n", "limit", limitWords(r.Trace))
 	}
 	if a := &r.Advice; a.RetryAfter > 0 {
@@ -220,6 +221,11 @@ func capacityWords(k *load.Capacity) string {
 	return s + "  converged in " + seconds(k.FoundAfter)
 }
 
+// moves tells whether the limit was found rather than given.
+func moves(trace []load.TracePoint) bool {
+	return slices.ContainsFunc(trace, func(p load.TracePoint) bool { return p.Limit != trace[0].Limit })
+}
+
 func limitWords(trace []load.TracePoint) string {
 	low, high := trace[0].Limit, trace[0].Limit
 	for _, p := range trace {
@@ -262,7 +268,7 @@ func clientWords(r *load.Result) string {
 		s = append(s, short(time.Duration(cpu.Value))+"/request")
 	}
 	if r.Elapsed > 0 && c.CPUs > 0 {
-		s = append(s, fmt.Sprintf("%.1f of %s", c.CPU.Seconds()/r.Elapsed.Seconds(), cli.Count(int64(c.CPUs), "processor")))
+		s = append(s, fmt.Sprintf("%.2g of %s", c.CPU.Seconds()/r.Elapsed.Seconds(), cli.Count(int64(c.CPUs), "processor")))
 	}
 	if c.Busy >= 0 {
 		s = append(s, fmt.Sprintf("host busy %.0f%%", 100*c.Busy))

@@ -90,6 +90,12 @@ func Compare(base, new []*Result, cfg CompareConfig) (*Comparison, error) {
 		}
 		c.Changes = append(c.Changes, change)
 	}
+	for _, ch := range c.Changes {
+		if ch.Method == "seconds" && ch.Decides && ch.Pairs < stat.MinSession {
+			c.Warnings = append(c.Warnings, fmt.Sprintf("%d seconds with answers on a side; without pairs a verdict takes %d", ch.Pairs, stat.MinSession))
+			break
+		}
+	}
 	c.warn(base, new, pairs)
 	c.decide(all, pairs)
 	return c, nil

@@ -140,6 +140,10 @@ func TestCompareWarns(t *testing.T) {
 			t.Errorf("no warning about %q in %q", want, all)
 		}
 	}
+	short, err := Compare([]*Result{drive(1, 5, steady, noFailures)}, []*Result{drive(2, 5, steady, noFailures)}, CompareConfig{})
+	if err != nil || short.Verdict != stat.Undecided || !strings.Contains(short.Warnings[0], "a verdict takes 20") {
+		t.Errorf("five seconds: %+v, %v", short, err)
+	}
 	closed := drive(1, 5, steady, noFailures)
 	closed.Loop = LoopClosed
 	if _, err := Compare([]*Result{base}, []*Result{closed}, CompareConfig{}); !errors.Is(err, ErrNotComparable) {

@@ -64,6 +64,9 @@ type Comparison struct {
 // or that pairs do not pair.
 var ErrNotComparable = errors.New("not comparable")
 
+// MinSession is the fewest values of a side with which [Compare] and [CompareSeries] give a verdict.
+const MinSession = 20
+
 // maxPairs bounds the work: more values are first summed up by medians of neighbours.
 const maxPairs = 100
 
@@ -91,8 +94,8 @@ func ComparePaired(base, new []float64, cfg CompareConfig) (Comparison, error) {
 // Compare compares values that were not measured in turns. Its interval is that of the Mann-Whitney test,
 // widened for dependence among neighbours, which must be in the order of measurement, and by
 // cfg.Between. It is at least as wide as the fifths of each side differ, for a side that drifts would
-// have ended up elsewhere at another time. Twenty values a side are the fewest that can
-// give a verdict, sixty stand foreign load.
+// have ended up elsewhere at another time. [MinSession] values a side are the fewest that
+// can give a verdict, sixty stand foreign load.
 func Compare(base, new []float64, cfg CompareConfig) (Comparison, error) {
 	cfg = cfg.filled()
 	if !positive(base) || !positive(new) {
@@ -115,7 +118,7 @@ func Compare(base, new []float64, cfg CompareConfig) (Comparison, error) {
 // consecutive fifths. The factor was chosen by the trials of docs/stat.md.
 func wander(a, b []float64) float64 {
 	const parts, factor = 5, 0.8
-	if min(len(a), len(b)) < 4*parts {
+	if min(len(a), len(b)) < MinSession {
 		return math.Inf(1)
 	}
 	a, b = condense(a, parts), condense(b, parts)
