@@ -101,13 +101,13 @@ func (v *Vegas) reading(w Window) operation {
 }
 
 func (v *Vegas) step(w Window, due bool) {
+	o := v.reading(w)
 	if w.Overloads > 0 {
 		v.l *= 0.9
 	}
 	if w.Samples == 0 {
 		return
 	}
-	o := v.reading(w)
 	rising := o.r > 1.05*v.r
 	v.r = o.r
 
@@ -139,8 +139,9 @@ func (v *Vegas) step(w Window, due bool) {
 		}
 		v.slow = false
 		v.l = math.Min(o.l, c+alpha)
+	default:
+		v.l += gain * (alpha - q)
 	}
-	v.l += gain * (alpha - q)
 	if !rising && v.lost(o) {
 		v.l = math.Min(v.l, c+alpha)
 		v.startProbe(suspicion, o, o.u/2)
