@@ -38,6 +38,7 @@ func (s *Store) exchange(ctx context.Context, to *setting, f func(context.Contex
 		return gaveUp(ctx)
 	default:
 		result = failed
+		to.ready.Store(false) // a server that comes back may lack what was prepared
 		s.counts.failures.Add(1)
 	}
 	return err

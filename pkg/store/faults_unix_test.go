@@ -104,6 +104,9 @@ func testFault(t *testing.T, url string, hurt, heal func(), forgets bool) {
 					t.Errorf("%v: denied without a time to retry", policies[i])
 				}
 			}
+			if d, err := s.Take(ctx, "k", rare.Burst/2); policies[i] == FailLocal && (err != nil || !errors.Is(d.Err(), gcra.ErrLimited) || d.RetryAfter <= 0) {
+				t.Errorf("more cells than the share: %v, %v", d, err)
+			}
 			want := map[Failure]uint64{FailLocal: rare.Burst / 4, FailOpen: rare.Burst}[policies[i]]
 			if allowed > want || before[i] == 0 && allowed < want {
 				t.Errorf("%v: %d were allowed, want %d", policies[i], allowed, want)
@@ -145,18 +148,21 @@ func TestLossOfState(t *testing.T) {
 		name  string
 		start func(t testing.TB) backend
 		keeps bool
+		o     Options
 	}{
-		{"redis without persistence", func(t testing.TB) backend { return newRedis(t) }, false},
-		{"redis with every write on disk", func(t testing.TB) backend { return newRedis(t, "--appendonly", "yes", "--appendfsync", "always") }, true},
-		{"redis with a log", func(t testing.TB) backend { return newRedis(t, "--appendonly", "yes") }, true},
-		{"nats", func(t testing.TB) backend { return newNATSProcess(t) }, true},
-		{"postgres", func(t testing.TB) backend { return newPostgres(t, SchemaOptions{}) }, true},
-		{"postgres unlogged", func(t testing.TB) backend { return newPostgres(t, SchemaOptions{Unlogged: true}) }, false},
+		{"redis without persistence", func(t testing.TB) backend { return newRedis(t) }, false, Options{}},
+		{"redis with every write on disk", func(t testing.TB) backend { return newRedis(t, "--appendonly", "yes", "--appendfsync", "always") }, true, Options{}},
+		{"redis with a log", func(t testing.TB) backend { return newRedis(t, "--appendonly", "yes") }, true, Options{}},
+		{"nats", func(t testing.TB) backend { return newNATSProcess(t) }, true, Options{}},
+		{"nats in memory", func(t testing.TB) backend { return newNATSProcess(t) }, false, Options{Memory: true}},
+		{"postgres", func(t testing.TB) backend { return newPostgres(t, SchemaOptions{}) }, true, Options{}},
+		{"postgres unlogged", func(t testing.TB) backend { return newPostgres(t, SchemaOptions{Unlogged: true}) }, false, Options{}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			b := tt.start(t)
-			s := open(t, b.url(), Options{Limit: rare, Timeout: 5 * time.Second, LongestPause: 100 * time.Millisecond})
+			tt.o.Limit, tt.o.Timeout, tt.o.LongestPause = rare, 5*time.Second, 100*time.Millisecond
+			s := open(t, b.url(), tt.o)
 			use := func() (n uint64) {
 				for range 2 * rare.Burst {
 					d, err := s.Take(t.Context(), "k", 1)

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -162,6 +163,51 @@ func TestPromise(t *testing.T) {
 					}
 				}
 			})
+		}
+	})
+}
+
+// TestPromiseAlone has one instance, which in best-effort mode has nothing to be late about.
+func TestPromiseAlone(t *testing.T) {
+	everywhere(t, func(t *testing.T, b backend) {
+		limit := gcra.Limit{Rate: gcra.Rate{Cells: 2000, Per: time.Second}, Burst: 30}
+		network, url := newProxy(t, b.url())
+		network.toClient.Store(int64(5 * time.Millisecond)) // there is always something pending while a report is under way
+		s := open(t, url, Options{Limit: limit, Mode: BestEffort, Name: freshName(), ReportEvery: 10 * time.Millisecond, Timeout: 10 * time.Second})
+		uses := hammer(t, []*Store{s}, 4, "k", 3, 300*time.Millisecond)
+		if err := violation(uses, bound{cells: 30, slack: clockSlack + uncertainty(s), interval: 500 * time.Microsecond}); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestFirstTake lets instances begin with the same new key at once: one of them gets the burst.
+func TestFirstTake(t *testing.T) {
+	everywhere(t, func(t *testing.T, b backend) {
+		limit := gcra.Limit{Rate: gcra.Every(time.Hour), Burst: 30}
+		o := Options{Limit: limit, Name: freshName(), Timeout: 10 * time.Second}
+		stores := []*Store{open(t, b.url(), o), open(t, b.url(), o), open(t, b.url(), o)}
+		for i := range 30 {
+			var all sync.WaitGroup
+			var got atomic.Uint64
+			ready := make(chan struct{})
+			for g := range 6 {
+				all.Go(func() {
+					<-ready
+					d, err := stores[g%3].Take(t.Context(), fmt.Sprint("new", i), limit.Burst)
+					if err != nil {
+						t.Error(err)
+					}
+					if d.Allowed {
+						got.Add(1)
+					}
+				})
+			}
+			close(ready)
+			all.Wait()
+			if n := got.Load(); n != 1 {
+				t.Fatalf("%d bursts of a new key", n)
+			}
 		}
 	})
 }

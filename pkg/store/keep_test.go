@@ -98,3 +98,55 @@ func TestForeignEntries(t *testing.T) {
 		}
 	})
 }
+
+// TestRefund checks that only what nothing has been built on goes back.
+func TestRefund(t *testing.T) {
+	everywhere(t, func(t *testing.T, b backend) {
+		s := open(t, b.url(), Options{Limit: gcra.Limit{Rate: gcra.Every(time.Hour), Burst: 20}, Name: freshName(), Timeout: 10 * time.Second})
+		p := &s.limit.Load().params
+		take := func(n uint64) reply {
+			t.Helper()
+			r, err := s.server.take(t.Context(), keyName("k"), p, ask{least: n, most: n})
+			if err != nil || r.granted != n {
+				t.Fatal(r, err)
+			}
+			return r
+		}
+		refund := func(n uint64, m mark, want bool) {
+			t.Helper()
+			if done, err := s.server.refund(t.Context(), keyName("k"), p, n, m); done != want || err != nil {
+				t.Fatalf("%v, %v; want %v", done, err, want)
+			}
+		}
+		left := func(want uint64) {
+			t.Helper()
+			if d, err := s.Peek(t.Context(), "k", 1); err != nil || d.Remaining != want {
+				t.Fatalf("%d are left, %v; want %d", d.Remaining, err, want)
+			}
+		}
+		first, second := take(3), take(4)
+		refund(3, first.mark, false)
+		left(13)
+		refund(2, second.mark, true) // a part of it
+		left(15)
+		refund(2, second.mark, false) // once
+		left(15)
+		third := take(1)
+		take(2)
+		refund(1, third.mark, false)
+		left(12)
+		// A debt that has been paid is no more.
+		quick, err := s.server.params(gcra.Limit{Rate: gcra.Every(time.Millisecond), Burst: 20})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := s.server.take(t.Context(), "quick", &quick, ask{least: 1, most: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(20 * time.Millisecond)
+		if done, err := s.server.refund(t.Context(), "quick", &quick, 1, r.mark); done || err != nil {
+			t.Errorf("a paid debt: %v, %v", done, err)
+		}
+	})
+}

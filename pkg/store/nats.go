@@ -64,7 +64,7 @@ func openNATS(ctx context.Context, rawURL string, o Options) (server, error) {
 		nats.ReconnectWait(o.LongestPause/4), nats.ReconnectJitter(o.LongestPause/4, o.LongestPause/4),
 		nats.ReconnectBufSize(-1), // what cannot be sent now is not sent at all
 		nats.RetryOnFailedConnect(o.StartDown),
-		nats.ReconnectHandler(func(*nats.Conn) { n.clock.forget() }), // it may be another server
+		nats.ReconnectHandler(func(*nats.Conn) { n.forget() }), // it may be another server, or have lost what it had
 		nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))
 	if err != nil {
 		return nil, err
@@ -112,6 +112,7 @@ func (n *natsServer) prepare(ctx context.Context, p *params) error {
 	}
 	n.mu.Lock()
 	n.kv = kv
+	clear(n.entries)
 	n.mu.Unlock()
 	_, err = n.clock.now(ctx, n.options.MaxUncertainty)
 	return err
@@ -252,6 +253,14 @@ func (n *natsServer) drop(key string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	delete(n.entries, key)
+}
+
+// forget forgets what another server, or a bucket made anew, would not tell the same.
+func (n *natsServer) forget() {
+	n.clock.forget()
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	clear(n.entries)
 }
 
 func (n *natsServer) tend(ctx context.Context) {

@@ -83,8 +83,8 @@ var emptyPostgres struct {
 	path string
 }
 
-// newPostgres starts a PostgreSQL server and makes the schema.
-func newPostgres(t testing.TB, o SchemaOptions) *postgresBackend {
+// newPostgres starts a PostgreSQL server with some settings and makes the schema.
+func newPostgres(t testing.TB, o SchemaOptions, settings ...string) *postgresBackend {
 	t.Helper()
 	initdb, postgres := postgresTool(t, "initdb"), postgresTool(t, "postgres")
 	emptyPostgres.once.Do(func() {
@@ -106,9 +106,13 @@ func newPostgres(t testing.TB, o SchemaOptions) *postgresBackend {
 	}
 	p := &postgresBackend{port: freePort(t)}
 	p.command = func() *exec.Cmd {
-		return run(postgres, "-D", data, "-p", fmt.Sprint(p.port), "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="+dir,
+		args := []string{"-D", data, "-p", fmt.Sprint(p.port), "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=" + dir,
 			"-c", "max_connections=200", "-c", "shared_buffers=16MB",
-			"-c", "fsync=off") // only processes crash here, not machines
+			"-c", "fsync=off"} // only processes crash here, not machines
+		for _, s := range settings {
+			args = append(args, "-c", s)
+		}
+		return run(postgres, args...)
 	}
 	p.ready = func() error {
 		conn, err := pgx.Connect(context.Background(), p.url())

@@ -271,6 +271,10 @@ func (s *Store) closed() bool {
 func (s *Store) work(every time.Duration, f func(context.Context)) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
+	go func() {
+		<-s.closing
+		cancel()
+	}()
 	timer := time.NewTimer(jittered(every))
 	defer timer.Stop()
 	for {
@@ -279,16 +283,7 @@ func (s *Store) work(every time.Duration, f func(context.Context)) {
 			return
 		case <-timer.C:
 		}
-		done := make(chan struct{})
-		go func() {
-			select {
-			case <-s.closing:
-				cancel()
-			case <-done:
-			}
-		}()
 		f(ctx)
-		close(done)
 		timer.Reset(jittered(every))
 	}
 }
