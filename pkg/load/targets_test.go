@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"regexp"
 	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -268,12 +269,13 @@ func TestVariables(t *testing.T) {
 	}
 }
 
-// FuzzTargets reads lists: what is accepted is what a server reads as requests, whatever
-// the variables' values.
+// FuzzTargets reads lists: what is accepted is one request and nothing beyond it, whatever the
+// variables' values. The target is sent as it was written, so it need not be a good one.
 func FuzzTargets(f *testing.F) {
 	f.Add(list)
 	f.Add("GET http://h/{{int 1 9}}?{{uuid}}#x\nX-{{: }}\n")
 	f.Add("{\"url\":\"http://u:p@h:81/\\u00fc{{pick a b}}\",\"body\":\"{{hex 3}}\"}")
+	f.Add("GET http://h/%\nHost: x\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		for _, templates := range []bool{false, true} {
 			targets, err := ReadTargets(strings.NewReader(text), TargetOptions{Templates: templates}, func(string) ([]byte, error) { return []byte("{{seq}}"), nil })
@@ -281,17 +283,40 @@ func FuzzTargets(f *testing.F) {
 				continue
 			}
 			for i := range min(targets.Len(), 20) {
-				m := &targets.messages[i]
-				whole := m.whole(nil, 1, uint64(i))
-				src := bufio.NewReader(bytes.NewReader(whole))
-				r, err := http.ReadRequest(src)
-				if err != nil {
-					t.Fatalf("%q is no request: %v", whole, err)
-				}
-				if _, err := io.Copy(io.Discard, r.Body); err != nil || src.Buffered() > 0 {
-					t.Fatalf("%q: %v, and %d bytes beyond it", whole, err, src.Buffered())
+				if whole := string(targets.messages[i].whole(nil, 1, uint64(i))); !isOneRequest(whole) {
+					t.Fatalf("%q is no request", whole)
 				}
 			}
 		}
 	})
+}
+
+// isOneRequest tells whether text is a request that ends where it says (RFC 9112, sections 3 to 6).
+func isOneRequest(text string) bool {
+	head, body, ok := strings.Cut(text, "\r\n\r\n")
+	lines := strings.Split(head, "\r\n")
+	line := strings.Split(lines[0], " ")
+	if !ok || len(line) != 3 || !strings.HasPrefix(line[1], "/") || line[2] != "HTTP/1.1" {
+		return false
+	}
+	length, hosts := 0, 0
+	for _, l := range lines[1:] {
+		name, value, ok := strings.Cut(l, ":")
+		if !ok || strings.ContainsAny(name, " \t") || name == "" || strings.ContainsAny(value, "\r\n\x00") {
+			return false
+		}
+		switch strings.ToLower(name) {
+		case "content-length":
+			n, err := strconv.Atoi(strings.TrimSpace(value))
+			if err != nil || length > 0 {
+				return false
+			}
+			length = n
+		case "transfer-encoding":
+			return false
+		case "host":
+			hosts++
+		}
+	}
+	return hosts == 1 && length == len(body)
 }
