@@ -120,7 +120,7 @@ TLS and the upstream:
             --admin 127.0.0.1:9000 --admin-tokens tokens
     $ flowload guard --check --upstream http://localhost:8080 --vegas \
         --gcra 500/s:burst=50 --key header:X-API-Key --bypass /healthz
-    $ flowload guard --upstream http://localhost:8080 --gcra 100/s --listen :0 --for 1s`,
+    $ flowload guard --upstream http://localhost --gcra 9/s --listen :0 --for 1s`,
 		PreRunE: func(cmd *cobra.Command, _ []string) error { return o.parse() },
 		RunE:    func(cmd *cobra.Command, _ []string) error { return runGuard(cmd, &o) },
 	}
