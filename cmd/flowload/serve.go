@@ -76,10 +76,10 @@ Options:
         --ca-out FILE     write that certificate to FILE, for clients to trust
         --addr-file FILE  write the address to FILE once it is open
         --for TIME        end after so long`,
-		Example: `    $ flowload serve --listen :0 --service exp:10ms --servers 8 --for 1s
-    $ flowload serve --listen :0 --stall 100ms/800ms --fail 1% --for 1s
-        until Ctrl-C, with a limit of its own that is not honest about it:
-        flowload serve --limit 100/s:burst=10 --retry-after 0`,
+		Example: `        until Ctrl-C, with a limit of its own that is not honest about it:
+        flowload serve --limit 100/s:burst=10 --retry-after 0
+    $ flowload serve --listen :0 --service exp:10ms --servers 8 --for 1s
+    $ flowload serve --listen :0 --stall 100ms/800ms --fail 1% --for 1s`,
 		PreRunE: func(*cobra.Command, []string) error { return o.parse() },
 		RunE:    func(cmd *cobra.Command, _ []string) error { return serveTarget(cmd, &o) },
 	}
