@@ -28,11 +28,11 @@ type bin struct {
 }
 
 func newTimeline(r *load.Result) *timeline {
-	n := len(r.Seconds)
+	n := drawn(r)
 	t := &timeline{r: r, width: max(1, (n+maxBins-1)/maxBins), unit: timeUnit(&r.Response)}
 	t.bins = make([]bin, (n+t.width-1)/t.width)
 	var one latency.Histogram
-	for i := range r.Seconds {
+	for i := range n {
 		b := &t.bins[i/t.width]
 		b.counts.Add(r.Seconds[i].Counts)
 		if h := r.Seconds[i].Response; h != nil && one.UnmarshalBinary(h) == nil {
@@ -40,6 +40,22 @@ func newTimeline(r *load.Result) *timeline {
 		}
 	}
 	return t
+}
+
+// drawn is how many seconds are drawn: all, but for a drain in which next to nothing happened.
+func drawn(r *load.Result) int {
+	window := int((r.Window + time.Second - 1) / time.Second)
+	if window <= 0 || window >= len(r.Seconds) {
+		return len(r.Seconds)
+	}
+	var rest load.Counts
+	for i := window; i < len(r.Seconds); i++ {
+		rest.Add(r.Seconds[i].Counts)
+	}
+	if rest.Failed() > 0 || 50*rest.Done() > r.Requests.Done() {
+		return len(r.Seconds)
+	}
+	return window
 }
 
 // x returns the places of the bins' middles, and axis the axis they are on.
@@ -123,9 +139,12 @@ func resultCharts(r *load.Result) []report.Part {
 	return append(parts, quantileCharts(r, t.unit)...)
 }
 
-func (t *timeline) errorChart() *report.Chart {
-	plot := &report.Plot{Kind: report.Stacked, Unit: "per s", X: t.x()}
+func (t *timeline) errorChart() report.Part {
 	total := t.r.Requests.Failed()
+	if total == 0 {
+		return report.Paragraph("All requests were ok.")
+	}
+	plot := &report.Plot{Kind: report.Stacked, Unit: "per s", X: t.x()}
 	for o := load.Redirect; int(o) < load.NumOutcomes; o++ {
 		if t.r.Requests.Outcomes[o] > 0 {
 			plot.Series = append(plot.Series, report.Series{Name: o.String(), Y: t.perSecond(func(c *load.Counts) uint64 { return c.Outcomes[o] })})
@@ -134,13 +153,8 @@ func (t *timeline) errorChart() *report.Chart {
 	if t.r.Requests.Dropped > 0 {
 		plot.Series = append(plot.Series, report.Series{Name: "dropped", Y: t.perSecond(func(c *load.Counts) uint64 { return c.Dropped })})
 	}
-	c := &report.Chart{Name: "Requests that were not ok", Axis: t.axis(), Plot: plot}
-	if total == 0 {
-		c.Summary, c.Plot = "All requests were ok.", nil
-		return c
-	}
-	c.Summary = fmt.Sprintf("%s were not ok, drops included; by kind, a second.", cli.Count(int64(total), "request"))
-	return c
+	return &report.Chart{Name: "Requests that were not ok", Axis: t.axis(), Plot: plot,
+		Summary: fmt.Sprintf("%s, drops included; by kind, a second.", cli.Count(int64(total), "request"))}
 }
 
 // limitChart draws the concurrency limit.
@@ -193,12 +207,16 @@ func quantileChart(r *load.Result, unit scale, name, summary string, from, to fl
 		c.Axis.Ticks = append(c.Axis.Ticks, report.Tick{At: (float64(i) - from) / (to - from), Label: label})
 	}
 	c.Plot = &report.Plot{Unit: unit.name, Series: []report.Series{{Name: "response"}, {Name: "service"}}}
+	if r.Loop == load.LoopClosed { // they are the same
+		c.Plot.Series = c.Plot.Series[:1]
+	}
 	const points = 200
 	for i := range points + 1 {
 		x := float64(i) / points
 		q := 1 - math.Pow(10, -from-x*(to-from))
 		c.Plot.X = append(c.Plot.X, x)
-		for j, h := range []*latency.Histogram{&r.Response, &r.Service} {
+		for j := range c.Plot.Series {
+			h := [2]*latency.Histogram{&r.Response, &r.Service}[j]
 			y := math.NaN()
 			if h.Count() > 0 {
 				y = float64(h.Quantile(q)) / float64(unit.of)

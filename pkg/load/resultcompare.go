@@ -58,6 +58,7 @@ func Compare(base, new []*Result, cfg CompareConfig) (*Comparison, error) {
 	if len(base) == 0 || len(new) == 0 {
 		return nil, ErrNotComparable
 	}
+	base, new = slices.Clone(base), slices.Clone(new) // they will be sorted
 	all := slices.Concat(base, new)
 	for _, r := range all {
 		if r.Mode != all[0].Mode || r.Loop != all[0].Loop {
