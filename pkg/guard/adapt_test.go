@@ -49,11 +49,11 @@ func (b *backend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func TestAdaptFindsTheBackendsRate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const clients, servers = 10, 10
-		b := &backend{servers: make([]time.Time, servers), mean: 20 * time.Millisecond, rng: rand.New(rand.NewPCG(1, 2))}
-		bounds := &Adapt{Min: gcra.Rate{Cells: 5, Per: time.Second}, Max: gcra.Rate{Cells: 200, Per: time.Second}}
+		b := &backend{servers: make([]time.Time, servers), mean: 40 * time.Millisecond, rng: rand.New(rand.NewPCG(1, 2))}
+		bounds := &Adapt{Min: gcra.Rate{Cells: 5, Per: time.Second}, Max: gcra.Rate{Cells: 100, Per: time.Second}}
 		g := newGuard(t, Config{
 			Gate:   &Gate{Vegas: vegas.Config{Initial: 4}, Queue: 50},
-			Limits: []Limit{{Limit: perSecond(200, 10), Key: ByHeader("X-Key"), Adapt: bounds}},
+			Limits: []Limit{{Limit: perSecond(100, 10), Key: ByHeader("X-Key"), Adapt: bounds}},
 		})
 		h := g.Middleware(b)
 		end := time.Now().Add(75 * time.Second)
@@ -64,7 +64,7 @@ func TestAdaptFindsTheBackendsRate(t *testing.T) {
 			all.Go(func() {
 				rng := rand.New(rand.NewPCG(uint64(i), 7))
 				for time.Now().Before(end) {
-					time.Sleep(time.Duration(rng.ExpFloat64() * float64(10*time.Millisecond))) // 100 a second
+					time.Sleep(time.Duration(rng.ExpFloat64() * float64(20*time.Millisecond))) // 50 a second
 					all.Go(func() {
 						w := httptest.NewRecorder()
 						r := httptest.NewRequest("GET", "/", nil)
@@ -92,15 +92,15 @@ func TestAdaptFindsTheBackendsRate(t *testing.T) {
 				t.Errorf("%s: %.0f/s of %.0f/s served, %.0f/s shed", name, ok, capacity, busy)
 			}
 		}
-		phase("at first", 500)
+		phase("at first", 250)
 		b.mu.Lock()
 		b.mean *= 2
 		b.mu.Unlock()
-		phase("slower", 250)
+		phase("slower", 125)
 		b.mu.Lock()
 		b.mean /= 2
 		b.mu.Unlock()
-		phase("as before", 500)
+		phase("as before", 250)
 		all.Wait()
 		settled(t, g)
 	})

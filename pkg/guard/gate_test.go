@@ -223,7 +223,7 @@ func TestDrain(t *testing.T) {
 // TestDrainRace drains while requests come and go: once it is done, none is in the
 // handler.
 func TestDrainRace(t *testing.T) {
-	for range 50 {
+	for range 20 {
 		g := newGuard(t, Config{Gate: &Gate{Vegas: vegas.Config{Initial: 4}, Queue: 4}})
 		var in sync.WaitGroup
 		var mu sync.Mutex

@@ -266,6 +266,41 @@ func TestPanicsGiveThePermitBack(t *testing.T) {
 	}
 }
 
+// goneWriter is that of a client that has gone.
+type goneWriter struct{ http.ResponseWriter }
+
+func (goneWriter) Write(p []byte) (int, error) { return 0, io.ErrClosedPipe }
+
+// TestGoneClientGivesNoSample checks that an answer cut short does not pass for a fast one.
+func TestGoneClientGivesNoSample(t *testing.T) {
+	seen := &outcomesSeen{}
+	g := newGuard(t, Config{Gate: &Gate{Controller: &windows{}}})
+	g.observe(seen)
+	h := g.Middleware(http.HandlerFunc(hello))
+	h.ServeHTTP(goneWriter{httptest.NewRecorder()}, httptest.NewRequest("GET", "/", nil))
+	if e := seen.last(); e.outcome != canceled {
+		t.Errorf("%+v", e)
+	}
+	if w := closeWindow(g)[0]; w.Samples != 0 {
+		t.Errorf("%+v", w)
+	}
+}
+
+// TestBoundsHoldAnyController has a controller ask for more, and less, than it may.
+func TestBoundsHoldAnyController(t *testing.T) {
+	g := newGuard(t, Config{Gate: &Gate{Controller: &windows{high: 100}, Vegas: vegas.Config{Min: 2, Max: 5}}})
+	for _, want := range []int{5, 5} {
+		if n := g.gate.Stats().Limit; n != want {
+			t.Errorf("limit %d, want %d", n, want)
+		}
+		closeWindow(g)
+	}
+	g = newGuard(t, Config{Gate: &Gate{Controller: vegas.Fixed(1), Vegas: vegas.Config{Min: 2, Max: 5}}})
+	if n := g.gate.Stats().Limit; n != 2 {
+		t.Errorf("limit %d, want 2", n)
+	}
+}
+
 func TestClassify(t *testing.T) {
 	for status, want := range map[int]vegas.Outcome{
 		101: vegas.Success, 200: vegas.Success, 304: vegas.Success, 400: vegas.Ignore, 404: vegas.Ignore, 429: vegas.Ignore,

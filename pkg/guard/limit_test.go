@@ -177,6 +177,16 @@ func TestSharedLimits(t *testing.T) {
 		if n := g.limiter("here").keyed.Stats().Cells; n != 2 {
 			t.Errorf("%d cells were taken here", n)
 		}
+		// What is denied here is not asked elsewhere.
+		settings := g.Settings()
+		settings.Limits[2].Limit.Burst = 1
+		if err := g.Apply(settings); err != nil {
+			t.Fatal(err)
+		}
+		asked := len(one.keys)
+		if got := visit(h); got != 429 || len(one.keys) != asked {
+			t.Errorf("%d, and the first was asked %d times", got, len(one.keys)-asked)
+		}
 	})
 }
 

@@ -198,13 +198,13 @@ func TestRetryAfterField(t *testing.T) {
 
 func TestHostsAreBounded(t *testing.T) {
 	var h hosts
-	for i := range 3 * maxHosts {
+	for i := range maxHosts + 100 {
 		h.add(strconv.Itoa(i), 0, time.Duration(i+1))
 	}
 	if len(h.until) > maxHosts {
 		t.Errorf("%d hosts", len(h.until))
 	}
-	if h.pause(strconv.Itoa(3*maxHosts-1), 0) != 3*maxHosts {
+	if h.pause(strconv.Itoa(maxHosts+99), 0) != maxHosts+100 {
 		t.Error("the longest wait was forgotten")
 	}
 	h.add("new", 20*maxHosts, 30*maxHosts)
