@@ -181,7 +181,10 @@ func (l *loop) nextMoment(now time.Duration) time.Duration {
 func (l *loop) finished(now time.Duration) bool {
 	halted := l.r.haltedAt()
 	if halted != never {
-		l.giveUp(now, halted)
+		if l.holding && l.held.due < halted {
+			l.drop(&l.held, now)
+		}
+		l.holding, l.exhausted = false, true
 		if now >= halted+l.r.cfg.Drain {
 			for l.first != nil {
 				l.fail(l.first, now, Canceled, errCanceled)
@@ -192,20 +195,7 @@ func (l *loop) finished(now time.Duration) bool {
 	if l.r.schedule == nil {
 		return now >= l.r.end && l.inFlight == 0 || l.exhausted && l.inFlight == 0
 	}
-	if l.holding && now >= l.r.cutoff && l.held.due <= now {
-		l.giveUp(now, never)
-		l.exhausted = true
-	}
 	return l.exhausted && !l.holding && l.inFlight == 0
-}
-
-// giveUp drops what is held, if it was due before the given moment.
-func (l *loop) giveUp(now, before time.Duration) {
-	if l.holding && l.held.due < before && l.held.measured {
-		l.drop(l.held.due, now)
-	}
-	l.holding = false
-	l.exhausted = true
 }
 
 // pump sends what can be sent.
@@ -223,10 +213,6 @@ func (l *loop) pump(now time.Duration) {
 			return
 		}
 		if !l.holding {
-			if now >= l.r.cutoff {
-				l.exhausted = true
-				return
-			}
 			if !l.r.reserveOpen(&l.held) {
 				l.exhausted = true
 				return
@@ -236,6 +222,11 @@ func (l *loop) pump(now time.Duration) {
 		}
 		if l.held.due > now {
 			return
+		}
+		if l.r.tooLate(&l.held, now) {
+			l.drop(&l.held, now)
+			l.holding = false
+			continue
 		}
 		if !l.permit(now) {
 			return

@@ -104,16 +104,20 @@ func (p *pool) dispatch() {
 	defer s.close()
 	var j job
 	for p.r.reserveOpen(&j) {
-		if !p.sleep(s, j.due) || !p.place(&j) {
-			if j.measured && j.due < p.r.haltedAt() {
-				now := p.r.now()
-				p.shards[0].mu.Lock()
-				p.shards[0].drop(j.due, now)
-				p.shards[0].mu.Unlock()
-			}
+		if p.sleep(s, j.due) && p.place(&j) {
+			p.give(j)
+			continue
+		}
+		halted := p.r.haltedAt()
+		if j.due < halted {
+			now := p.r.now()
+			p.shards[0].mu.Lock()
+			p.shards[0].drop(&j, now)
+			p.shards[0].mu.Unlock()
+		}
+		if halted != never {
 			return
 		}
-		p.give(j)
 	}
 }
 
@@ -153,15 +157,12 @@ func (p *pool) place(j *job) bool {
 	defer p.mu.Unlock()
 	for {
 		now := p.r.now()
-		if p.r.haltedAt() != never {
+		if p.r.haltedAt() != never || p.r.tooLate(j, now) {
 			return false
 		}
 		if p.take(now, j) {
 			j.free = p.freeSince
 			return true
-		}
-		if now >= p.r.cutoff {
-			return false
 		}
 		p.full = true
 		p.r.full.Store(true)
@@ -255,7 +256,7 @@ func (p *pool) do(w *worker, j *job) bool {
 	a := p.client.do(ctx, w, j)
 	cancel()
 	now := p.r.now()
-	if a.err != nil && a.outcome != OK && now-j.sent < p.r.cfg.Timeout && p.ctx.Err() != nil {
+	if a.status == 0 && now-j.sent < p.r.cfg.Timeout && p.ctx.Err() != nil {
 		a.outcome, a.err = Canceled, errCanceled
 	}
 	if a.status == 0 && now-j.sent >= p.r.cfg.Timeout {

@@ -272,6 +272,12 @@ func (r *run) reserveOpen(j *job) bool {
 	return true
 }
 
+// tooLate tells whether j is to be dropped at now: it is one time-out after the end, and after
+// its own due moment, which only random gaps can bring behind the end.
+func (r *run) tooLate(j *job, now time.Duration) bool {
+	return now >= r.cutoff && now >= j.due+r.cfg.Timeout
+}
+
 // dropRest drops what was due and no loop has taken.
 func (r *run) dropRest(now time.Duration) {
 	if r.schedule == nil {
@@ -279,9 +285,7 @@ func (r *run) dropRest(now time.Duration) {
 	}
 	var j job
 	for r.reserveOpen(&j) && j.due < r.haltedAt() {
-		if j.measured {
-			r.tallies[0].drop(j.due, now)
-		}
+		r.tallies[0].drop(&j, now)
 	}
 }
 

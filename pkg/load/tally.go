@@ -73,7 +73,7 @@ func (t *tally) begin(j *job) {
 	origin := max(j.due, j.free)
 	t.rec.Offered(j.due-r.start, 1)
 	t.rec.Sent(j.sent-r.start, max(0, j.sent-origin), j.sent-j.due > lateAfter)
-	if j.sent < r.end {
+	if j.sent < r.end || j.due >= r.end { // random gaps may end behind the window
 		t.sent++
 	} else if origin < r.end {
 		t.missed++
@@ -176,12 +176,14 @@ func (t *tally) observe(j *job, now time.Duration, a *answer) {
 	t.r.cfg.Observe(o)
 }
 
-// drop notes that a job was due and is never sent, at now.
-func (t *tally) drop(due, now time.Duration) {
-	due -= t.r.start
-	now -= t.r.start
+// drop notes that a job was due and is never sent, which is certain at now.
+func (t *tally) drop(j *job, now time.Duration) {
+	if !j.measured {
+		return
+	}
+	due := j.due - t.r.start
 	t.rec.Offered(due, 1)
-	t.rec.Dropped(due, max(0, now-due))
+	t.rec.Dropped(due, max(0, now-j.due))
 }
 
 // classify tells the outcome of a complete answer.

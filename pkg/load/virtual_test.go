@@ -143,6 +143,31 @@ func TestFrozenServer(t *testing.T) {
 	})
 }
 
+// TestRandomGapsBeyondTheWindow has a time-out that is short against how much longer than the
+// regular schedule a random one can be: nothing is dropped before it is due.
+func TestRandomGapsBeyondTheWindow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		longer := 0
+		for seed := range uint64(10) {
+			c := Config{Targets: one(t, "http://127.0.0.1/"), Rate: mustProfile(t, "10/s"), Requests: 100, Poisson: true, Seed: seed, Timeout: 10 * time.Millisecond,
+				Dial: pipes(func(at time.Duration) time.Duration { return at + time.Millisecond })}
+			r, err := Run(t.Context(), &c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if e, _ := r.RateError(); outcomes(r) != "ok 100" || e != 0 {
+				t.Errorf("seed %d: %s, rate error %g", seed, outcomes(r), e)
+			}
+			if r.Elapsed > 10*time.Second {
+				longer++
+			}
+		}
+		if longer == 0 {
+			t.Error("no schedule was longer than the regular one")
+		}
+	})
+}
+
 // TestTimeouts has every tenth answer come after the time-out.
 func TestTimeouts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
