@@ -49,8 +49,12 @@ Options:
         --force             replace FILE if it exists
         --format FORMAT     table, markdown, csv, json, junit, html
         --json              short for --format json`,
-		Example: `    $ flowload compare yesterday.flr today.flr
-    $ flowload compare --on capacity --matters 5% base/ candidate/`,
+		Example: `        flowload compare --on capacity --matters 5% base/ candidate/
+    $ flowload serve --listen 127.0.0.1:0 --addr-file addr --for 1m \
+        >serve.log 2>&1 & sleep 2
+    $ flowload run "http://$(cat addr)/" -c 1 -d 2s --save yesterday.flr
+    $ flowload run "http://$(cat addr)/" -c 1 -d 2s --save today.flr
+    $ flowload compare yesterday.flr today.flr`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) < 2 {
 				return errors.New("name a baseline and what to compare with it")

@@ -41,9 +41,10 @@ Search:
                           never more in flight (default 1000)
 
 ` + requestHelp,
-		Example: `        against flowload serve --service exp:10ms --servers 8:
-        flowload find http://127.0.0.1:8080/
-        flowload find http://127.0.0.1:8080/ --slo 'p99<50ms' --fail 'capacity<700/s'`,
+		Example: `        flowload find http://localhost:8080/ --slo 'p99<50ms,errors<0.1%'
+    $ flowload serve --listen 127.0.0.1:0 --addr-file addr --for 1m \
+        --service 10ms >serve.log 2>&1 & sleep 2
+    $ flowload find "http://$(cat addr)/" -d 5s --max-concurrency 8`,
 		Args: func(_ *cobra.Command, args []string) error { return o.request.needTarget(args) },
 		PreRunE: func(*cobra.Command, []string) error {
 			_, _, err := parseThresholds(o.request.fail, o.request.require, o.request.slo)

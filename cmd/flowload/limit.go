@@ -59,7 +59,7 @@ Options:
         --expect LIMIT    what the limit should be: 500/s:burst=50, 30k/m, 2/h
         --key header:NAME[=A,B]
                           a client is who sends this field; two, with the values
-                          A and B or made for this run, have to have a limit each
+                          A and B or made for this run, have a limit each
         --refused CODES   which answers are refusals (default 429): 429,503
         --tolerance X     how far off may be good enough (default 5%)
         --require-retry-after
@@ -79,9 +79,11 @@ Options:
         --format FORM     table, markdown, csv, json or junit
         --json            short for --format json
         --force           replace FILE if it is there`,
-		Example: `        against flowload serve --limit 50/s:burst=5:
-        flowload limit http://127.0.0.1:8080/ --expect 50/s:burst=5
-        flowload limit https://api.example.org/ --expect 100/m:burst=20 --key header:X-API-Key=one,two`,
+		Example: `        flowload limit https://example.org/ --expect 100/m:burst=20 \
+            --key header:X-API-Key=one,two
+    $ flowload serve --listen 127.0.0.1:0 --addr-file addr --for 1m \
+        --limit 50/s:burst=5 >serve.log 2>&1 & sleep 2
+    $ flowload limit "http://$(cat addr)/" --expect 50/s:burst=5`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return cli.Hint(fmt.Errorf("%d URLs", len(args)), "name one URL, such as http://127.0.0.1:8080/")

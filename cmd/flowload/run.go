@@ -57,10 +57,12 @@ When:
         --warmup TIME     before that, and in none of the figures
 
 ` + requestHelp,
-		Example: `        against flowload serve:
-        flowload run http://127.0.0.1:8080/ -r 500/s -d 30s --fail 'p99>250ms'
-        flowload run http://127.0.0.1:8080/ -c auto --save run.flr
-        flowload run --targets list.txt -r 100/s..2k/s:60s --json`,
+		Example: `        flowload run https://example.org/ -r 100/s..900/s:60s --fail 'p99>250ms'
+        flowload run --targets list.txt -r 500/s -d 30s --json
+    $ flowload serve --listen 127.0.0.1:0 --addr-file addr --for 1m \
+        >serve.log 2>&1 & sleep 2
+    $ flowload run "http://$(cat addr)/" -r 200/s -d 2s --slo 'errors<1%'
+    $ flowload run "http://$(cat addr)/" -c auto -n 500 --save run.flr`,
 		Args: func(_ *cobra.Command, args []string) error { return o.request.needTarget(args) },
 		PreRunE: func(*cobra.Command, []string) error {
 			_, _, err := parseThresholds(o.request.fail, o.request.require, o.request.slo)
@@ -79,7 +81,7 @@ When:
 	o.request = addRequestFlags(cmd)
 	o.reports = cli.AddReportFlags(cmd, resultFormats...)
 	cli.SetExit(cmd, 1, "a threshold is violated or has no data, or nothing was ok")
-	cli.SetExit(cmd, 4, "the measurement cannot be trusted, or is too short to decide a threshold")
+	cli.SetExit(cmd, 4, "the measurement cannot be trusted, or is too short to decide")
 	return cmd
 }
 

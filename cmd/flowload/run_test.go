@@ -129,21 +129,23 @@ func TestRunCounts(t *testing.T) {
 
 // TestRunInterrupted ends a run from outside: what was measured is printed, with exit code 130.
 func TestRunInterrupted(t *testing.T) {
-	var arrived atomic.Uint64
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	s := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
-		if arrived.Add(1) == 50 {
-			cancel()
+	for _, command := range []string{"run", "find"} {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		var arrived atomic.Uint64
+		s := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+			if arrived.Add(1) == 50 {
+				cancel()
+			}
+		}))
+		defer s.Close()
+		args := []string{command, s.URL, "-d", "1h"}
+		if command == "run" {
+			args = append(args, "-c", "2")
 		}
-	}))
-	defer s.Close()
-	for _, command := range [][]string{{"run", s.URL, "-c", "2", "-d", "1h"}, {"find", s.URL, "-d", "1h"}} {
-		ctx, cancel = context.WithCancel(t.Context())
-		arrived.Store(0)
-		code, r := loadJSON(t, ctx, command...)
+		code, r := loadJSON(t, ctx, args...)
 		if code != 130 || r.Requests["sent"] < 50 {
-			t.Errorf("%s: exit code %d, want 130; %v", command[0], code, r.Requests)
+			t.Errorf("%s: exit code %d, want 130; %v", command, code, r.Requests)
 		}
 	}
 }
