@@ -41,7 +41,9 @@ func (g *Guard) adaptRates(now time.Duration) {
 }
 
 func (g *Guard) adaptRate(l *limiter, now time.Duration) {
-	g.settings.Lock()
+	if !g.settings.TryLock() {
+		return // no request waits for settings to change
+	}
 	defer g.settings.Unlock()
 	a := l.adapt
 	if int64(now) < a.due.Load() {

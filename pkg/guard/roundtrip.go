@@ -117,29 +117,34 @@ func (x *exchange) admitClient() error {
 func (x *exchange) await() error {
 	g := x.g
 	if pause := g.hosts.pause(x.host(), x.start); pause > 0 && !g.dryRun() {
-		if err := x.sleep(pause, x.budget()); err != nil {
-			if errors.Is(err, errBudget) {
-				x.e.outcome = rateLimited
-				return &RefusedError{RetryAfter: pause, Err: ErrRetryLater}
-			}
-			x.e.outcome = canceled
+		x.e.outcome = rateLimited // unless it may wait for so long
+		if err := x.sleepOr(pause, &RefusedError{RetryAfter: pause, Err: ErrRetryLater}); err != nil {
 			return err
 		}
+		x.again()
 	}
 	for !x.decide() {
 		if x.e.outcome != rateLimited || x.decision.RetryAfter <= 0 {
 			return x.refused()
 		}
-		if err := x.sleep(x.decision.RetryAfter, x.budget()); err != nil {
-			if errors.Is(err, errBudget) {
-				return x.refused()
-			}
-			x.e.outcome = canceled
+		if err := x.sleepOr(x.decision.RetryAfter, x.refused()); err != nil {
 			return err
 		}
 		x.again()
 	}
 	return nil
+}
+
+// sleepOr waits for d, or returns refusal if that is longer than the request may wait.
+func (x *exchange) sleepOr(d time.Duration, refusal error) error {
+	err := x.sleep(d, x.budget())
+	if errors.Is(err, errBudget) {
+		return refusal
+	}
+	if err != nil {
+		x.e.outcome = canceled
+	}
+	return err
 }
 
 // reserve is limit for a client that may wait: those of one key go in the order in which
@@ -232,9 +237,7 @@ type clientBody struct {
 
 func (b *clientBody) Read(p []byte) (int, error) {
 	b.mu.Lock()
-	if b.x != nil && b.x.held.Load() && b.x.g.cfg.Gate.Hold == HoldWork {
-		b.x.blocked.Add(int64(b.x.g.now() - b.idle))
-	}
+	b.resume()
 	b.mu.Unlock()
 	n, err := b.ReadCloser.Read(p)
 	b.mu.Lock()
@@ -258,9 +261,20 @@ func (b *clientBody) Close() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.x != nil {
+		b.resume()
 		b.finish()
 	}
 	return err
+}
+
+// resume ends the caller's time.
+func (b *clientBody) resume() {
+	if b.x == nil || !b.x.held.Load() || b.x.g.cfg.Gate.Hold != HoldWork {
+		return
+	}
+	now := b.x.g.now()
+	b.x.blocked.Add(int64(now - b.idle))
+	b.idle = now
 }
 
 func (b *clientBody) finish() {

@@ -58,9 +58,8 @@ type changer interface {
 }
 
 // Apply puts settings in force, from the next request on. No client gains a burst by that; see
-// docs/gcra.md. Limits are told by their names, and all must be there. It changes nothing if
-// it returns an error before a shared limit refuses to be changed; then what comes before that
-// limit is in force.
+// docs/gcra.md. Limits are told by their names, and all must be there. An error has changed
+// nothing, unless it is that of a shared limit which refused: then the limits before it have changed.
 func (g *Guard) Apply(s Settings) error {
 	g.settings.Lock()
 	defer g.settings.Unlock()
