@@ -84,7 +84,7 @@ Connections:
         --proxy URL       go through a proxy; env is what the environment says,
                           which is not used otherwise
         --unix FILE       connect to a unix socket
-        --resolve HOST:PORT=ADDRESS
+        --resolve HOST:ADDRESS, HOST:PORT:ADDRESS
                           connect there instead; repeatable
         --cacert FILE     trust the certificates in FILE instead of the system's
         --cert FILE, --key FILE
@@ -172,9 +172,6 @@ func (o *requestOptions) config(cmd *cobra.Command, args []string) (*load.Config
 	if c.OK, err = parseStatuses(o.ok); err != nil {
 		return nil, cli.Usage(err)
 	}
-	if c.Resolve, err = parseResolve(o.resolve); err != nil {
-		return nil, cli.Usage(err)
-	}
 	switch {
 	case o.timeout <= 0:
 		return nil, cli.Usagef("--timeout %v is not above 0", o.timeout)
@@ -195,8 +192,11 @@ func (o *requestOptions) config(cmd *cobra.Command, args []string) (*load.Config
 	if c.TLS, err = o.tls(cmd); err != nil {
 		return nil, err
 	}
-	c.Targets, err = o.readTargets(cmd, args)
-	return c, err
+	if c.Targets, err = o.readTargets(cmd, args); err != nil {
+		return nil, err
+	}
+	c.Resolve, err = parseResolve(o.resolve, c.Targets.Hosts())
+	return c, usage(err)
 }
 
 // readTargets reads the URL or the list.
@@ -339,18 +339,37 @@ func parseStatuses(text string) (list []load.StatusRange, err error) {
 	return list, nil
 }
 
-// parseResolve reads HOST:PORT=ADDRESS.
-func parseResolve(list []string) (map[string]string, error) {
-	if len(list) == 0 {
-		return nil, nil
-	}
+// parseResolve reads HOST:ADDRESS and HOST:PORT:ADDRESS, as curl has it, for targets at the given
+// host:port. An ADDRESS may have a port of its own.
+func parseResolve(list, targets []string) (map[string]string, error) {
 	m := map[string]string{}
 	for _, text := range list {
-		from, to, ok := strings.Cut(text, "=")
-		if _, _, err := net.SplitHostPort(from); !ok || err != nil || to == "" {
-			return nil, cli.Hint(fmt.Errorf("--resolve: %q", text), "write it like example.org:443=127.0.0.1:8443")
+		host, to, ok := strings.Cut(strings.ToLower(text), ":")
+		port := ""
+		if number, rest, more := strings.Cut(to, ":"); more {
+			if _, err := strconv.ParseUint(number, 10, 16); err == nil {
+				port, to = number, rest
+			}
 		}
-		m[strings.ToLower(from)] = to
+		if !ok || host == "" || to == "" {
+			return nil, cli.Hint(fmt.Errorf("--resolve: %q", text), "write it like example.org:127.0.0.1 or example.org:443:127.0.0.1:8443")
+		}
+		used := false
+		for _, target := range targets {
+			h, p, err := net.SplitHostPort(target)
+			if err != nil || !strings.EqualFold(h, host) || port != "" && p != port {
+				continue
+			}
+			used = true
+			address := to
+			if _, _, err := net.SplitHostPort(to); err != nil {
+				address = net.JoinHostPort(strings.Trim(to, "[]"), p)
+			}
+			m[strings.ToLower(target)] = address
+		}
+		if !used {
+			return nil, fmt.Errorf("--resolve: no target is at %q", strings.TrimSuffix(host+":"+port, ":"))
+		}
 	}
 	return m, nil
 }

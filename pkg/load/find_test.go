@@ -261,3 +261,72 @@ func TestFlow(t *testing.T) {
 		t.Errorf("%g a second, want 1", got)
 	}
 }
+
+// bisect is what else is done: limits are doubled while that brings a tenth more, and then halved in
+// between, with a second for each. It returns the best rate, its limit and the p99 there.
+func bisect(b *backend, seed uint64) (rate float64, limit int, p99, took time.Duration) {
+	r := rand.New(rand.NewPCG(seed, 9))
+	type point struct {
+		rate float64
+		p99  time.Duration
+	}
+	at := func(limit int) point {
+		w := newFinder(FindConfig{Longest: time.Hour, Narrow: 0.02, MaxLimit: limit}, seed, func() {})
+		h := w.now.l.seen.service
+		w.limit, w.now.until = limit, time.Second
+		w.s.stopped = true // a slice of a second, and no more
+		simulate(b, w, r)
+		took += time.Second
+		return point{w.s.flow.rate(50*time.Millisecond, 950*time.Millisecond), h.Quantile(0.99)}
+	}
+	low, high := 1, 1
+	seen := map[int]point{1: at(1)}
+	for high < 1000 {
+		seen[2*high] = at(2 * high)
+		low, high = high, 2*high
+		if seen[high].rate < 1.1*seen[low].rate {
+			break
+		}
+	}
+	for high-low > 1 && high-low > low/8 {
+		middle := (low + high) / 2
+		seen[middle] = at(middle)
+		if seen[middle].rate < 0.98*seen[high].rate {
+			low = middle
+		} else {
+			high = middle
+		}
+	}
+	return seen[high].rate, high, seen[high].p99, took
+}
+
+// TestFindBesideBisecting compares both where the search is to be within 5 % in 15 s:
+// service times of 10 ms, fixed and exponential, on 8 to 64 servers.
+func TestFindBesideBisecting(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 1))
+	for _, servers := range []int{8, 16, 32, 64} {
+		for name, service := range map[string]func(*rand.Rand) time.Duration{"fixed": fixed(10 * time.Millisecond), "exponential": exponential(10 * time.Millisecond)} {
+			b := &backend{servers: servers, service: service, network: 200 * time.Microsecond}
+			truth := b.capacity(r)
+			var worst, worstBisect, ratio float64
+			var took, tookBisect time.Duration
+			const seeds = 10
+			for seed := range uint64(seeds) {
+				res, d := searchFor(b, simple, seed)
+				if res.Capacity == nil {
+					t.Fatalf("%d servers, %s: nothing found", servers, name)
+				}
+				took = max(took, d)
+				worst = max(worst, math.Abs(res.Capacity.PerS/truth-1))
+				rate, _, p99, d := bisect(b, seed)
+				tookBisect = max(tookBisect, d)
+				worstBisect = max(worstBisect, math.Abs(rate/truth-1))
+				ratio += float64(res.Service.Quantile(0.99)) / float64(p99) / seeds
+			}
+			t.Logf("%2d servers, %-11s: at most %.1f%% wrong in %.1f s; bisecting %.1f%% in %.1f s; p99 %.2f of its", servers, name, 100*worst, took.Seconds(), 100*worstBisect, tookBisect.Seconds(), ratio)
+			if worst > 0.06 {
+				t.Errorf("%d servers, %s: %.1f%% wrong", servers, name, 100*worst)
+			}
+		}
+	}
+}
