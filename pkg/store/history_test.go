@@ -170,12 +170,12 @@ func TestPromise(t *testing.T) {
 // TestPromiseAlone has one instance, which in best-effort mode has nothing to be late about.
 func TestPromiseAlone(t *testing.T) {
 	everywhere(t, func(t *testing.T, b backend) {
-		limit := gcra.Limit{Rate: gcra.Rate{Cells: 2000, Per: time.Second}, Burst: 30}
+		limit := gcra.Limit{Rate: gcra.Rate{Cells: 2000, Per: time.Second}, Burst: 200}
 		network, url := newProxy(t, b.url())
-		network.toClient.Store(int64(5 * time.Millisecond)) // there is always something pending while a report is under way
-		s := open(t, url, Options{Limit: limit, Mode: BestEffort, Name: freshName(), ReportEvery: 10 * time.Millisecond, Timeout: 10 * time.Second})
-		uses := hammer(t, []*Store{s}, 4, "k", 3, 300*time.Millisecond)
-		if err := violation(uses, bound{cells: 30, slack: clockSlack + uncertainty(s), interval: 500 * time.Microsecond}); err != nil {
+		network.toServer.Store(int64(20 * time.Millisecond)) // there is always something pending while a report is under way
+		s := open(t, url, Options{Limit: limit, Mode: BestEffort, Name: freshName(), ReportEvery: 40 * time.Millisecond, Timeout: 10 * time.Second})
+		uses := hammer(t, []*Store{s}, 8, "k", 2, 500*time.Millisecond)
+		if err := violation(uses, bound{cells: 200, slack: clockSlack + uncertainty(s), interval: 500 * time.Microsecond}); err != nil {
 			t.Error(err)
 		}
 	})

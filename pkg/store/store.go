@@ -100,7 +100,8 @@ func (s *Store) begin(ctx context.Context) error {
 		work, every = s.returnLeases, min(every, max(o.LeaseFor/4, time.Millisecond))
 	case BestEffort:
 		s.policy = s.bestEffort
-		work, every = s.report, o.ReportEvery
+		// What is reported late counts as if it had been used then, which wastes what comes back meanwhile.
+		work, every = s.report, min(o.ReportEvery, max(setting.duration(setting.capacity)/4, time.Millisecond))
 	default:
 		s.policy = s.strict
 	}
