@@ -1,0 +1,3 @@
+// Package store measures cqkit's shared limits beside other projects'. docs/store.md has
+// the commands and the figures.
+package store
