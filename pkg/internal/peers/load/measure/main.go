@@ -143,9 +143,10 @@ func (b *bench) start() (stop func(), err error) {
 	var started []*exec.Cmd
 	stop = func() {
 		for _, c := range started {
-			c.Process.Signal(os.Interrupt)
-			c.Process.Kill()
+			c.Process.Signal(os.Interrupt) // of nginx this ends the workers, too
+			late := time.AfterFunc(5*time.Second, func() { c.Process.Kill() })
 			c.Wait()
+			late.Stop()
 		}
 	}
 	run := func(c *exec.Cmd) error {
