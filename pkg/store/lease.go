@@ -59,6 +59,16 @@ func (f *fetch) wait(ctx context.Context) error {
 	}
 }
 
+// settle waits for what is under way, if anything is.
+func settle(ctx context.Context, mu *sync.Mutex, underWay **fetch) {
+	mu.Lock()
+	f := *underWay
+	mu.Unlock()
+	if f != nil {
+		_ = f.wait(ctx)
+	}
+}
+
 func (l *lease) held() uint64 { return l.batches[0].cells + l.batches[1].cells }
 
 // expire drops the cells that may no longer be used and returns their number.
@@ -254,12 +264,7 @@ func (s *Store) giveBack(ctx context.Context, list []giveBack) {
 func (s *Store) drainLeases(ctx context.Context) {
 	var list []giveBack
 	s.leases.all(func(key string, l *lease) {
-		l.mu.Lock()
-		f := l.fetch
-		l.mu.Unlock()
-		if f != nil {
-			_ = f.wait(ctx)
-		}
+		settle(ctx, &l.mu, &l.fetch)
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		list = append(list, l.giveUp()...)

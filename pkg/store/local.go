@@ -147,12 +147,7 @@ func (s *Store) unreported() (n uint64) {
 func (s *Store) drainReports(ctx context.Context) {
 	var list []due
 	s.locals.all(func(_ string, l *local) {
-		l.mu.Lock()
-		f := l.fetch
-		l.mu.Unlock()
-		if f != nil {
-			_ = f.wait(ctx)
-		}
+		settle(ctx, &l.mu, &l.fetch)
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		if l.pending > 0 && l.fetch == nil {
