@@ -44,7 +44,7 @@ type Survey struct {
 
 	SetupSigning uint64        // frames that carry a secret MAVLink signing key
 	ClockOffset  time.Duration // log time less vehicle GPS time, if that is a time zone
-	LittleEndian bool          // no record, but times of the wrong byte order
+	LittleEndian bool          // times of the wrong byte order; what records there are fill less than half of the log
 	Kind         string        // what a file without records looks like, or ""
 }
 
@@ -202,7 +202,7 @@ func (c *counter) finish(head []byte) {
 	if s.Records == 0 {
 		s.Kind = fileKind(head)
 	}
-	if s.Records > 0 {
+	if s.GapBytes < s.Bytes/2 { // a few records are there by chance
 		s.LittleEndian = false
 	}
 }

@@ -2,6 +2,7 @@ package survey
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -43,6 +44,36 @@ type truth struct {
 		Lost     uint64            `json:"sequence_lost"`
 		Unknown  map[string]uint64 `json:"unknown_ids"`
 		Gapped   map[string]uint64 `json:"gap_sources"`
+	}
+}
+
+// TestLittleEndian looks at logs of the wrong byte order, of which a part is right.
+func TestLittleEndian(t *testing.T) {
+	var little, big []byte
+	for i := range 1000 {
+		r := heartbeat(start+int64(i)*300, i)
+		big = append(big, r...)
+		little = append(binary.LittleEndian.AppendUint64(little, uint64(tlog.Time(r))), r[tlog.TimeSize:]...)
+	}
+	n := len(heartbeat(start, 0))
+	little = append(little, make([]byte, tlog.HeadSize)...) // so that what follows is not in the head
+	damaged := bytes.Clone(big[:n])
+	damaged[n-1] ^= 1
+	for _, tt := range []struct {
+		name string
+		log  []byte
+		want bool
+	}{
+		{"all", little, true},
+		{"one record by chance", append(little[:len(little):len(little)], big[:n]...), true},
+		{"one record by chance, damaged", append(little[:len(little):len(little)], damaged...), true},
+		{"most is right", append(little[:len(little):len(little)], bytes.Repeat(big, 4)...), false},
+		{"none", big, false},
+		{"empty", nil, false},
+	} {
+		if s := of(t, tt.log); s.LittleEndian != tt.want || s.GapBytes > s.Bytes {
+			t.Errorf("%s: %v with %d records in %d of %d bytes, want %v", tt.name, s.LittleEndian, s.Records, s.Bytes-s.GapBytes, s.Bytes, tt.want)
+		}
 	}
 }
 
