@@ -60,7 +60,7 @@ func testFault(t *testing.T, url string, hurt, heal func(), forgets bool) {
 	policies := []Failure{FailClosed, FailLocal, FailOpen}
 	var stores []*Store
 	for _, f := range policies {
-		s := open(t, url, Options{Limit: rare, Name: freshName(), Failure: f, Instances: 4, Timeout: 400 * time.Millisecond, LongestPause: 400 * time.Millisecond})
+		s := open(t, url, Options{Limit: rare, Name: freshName(), Failure: f, Instances: 4, Timeout: 250 * time.Millisecond, LongestPause: 400 * time.Millisecond})
 		for range 5 {
 			await(t, "decisions before", func() error { // the machine may be too busy for the time-out
 				d, err := s.Take(ctx, "k", 1)
