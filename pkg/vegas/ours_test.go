@@ -26,7 +26,7 @@ func (l *gateLimiter) try(now time.Duration, id int) bool {
 }
 
 func (l *gateLimiter) done(now time.Duration, id int, r result) {
-	l.permits[id].Release(now, map[result]Outcome{good: Success, overload: Overload, cancelled: Ignore}[r])
+	l.permits[id].Release(now, [...]Outcome{good: Success, overload: Overload, cancelled: Ignore}[r])
 }
 
 func (l *gateLimiter) limit() int { return l.gate.Stats().Limit }

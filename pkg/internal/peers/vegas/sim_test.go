@@ -76,25 +76,30 @@ func before(a, b *event) bool { return a.at < b.at || a.at == b.at && a.seq < b.
 
 func (h *events) push(e event) {
 	s := append(*h, e)
+	*h = s
 	i := len(s) - 1
 	for i > 0 {
 		p := (i - 1) / 2
-		if !before(&s[i], &s[p]) {
+		if !before(&e, &s[p]) {
 			break
 		}
-		s[i], s[p] = s[p], s[i]
+		s[i] = s[p]
 		i = p
 	}
-	*h = s
+	s[i] = e
 }
 
 func (h *events) pop() event {
 	s := *h
-	top := s[0]
 	n := len(s) - 1
-	s[0] = s[n]
+	top, last := s[0], s[n]
 	s = s[:n]
-	for i := 0; ; {
+	*h = s
+	if n == 0 {
+		return top
+	}
+	i := 0
+	for {
 		c := 2*i + 1
 		if c >= n {
 			break
@@ -102,13 +107,13 @@ func (h *events) pop() event {
 		if c+1 < n && before(&s[c+1], &s[c]) {
 			c++
 		}
-		if !before(&s[c], &s[i]) {
+		if !before(&s[c], &last) {
 			break
 		}
-		s[i], s[c] = s[c], s[i]
+		s[i] = s[c]
 		i = c
 	}
-	*h = s
+	s[i] = last
 	return top
 }
 
