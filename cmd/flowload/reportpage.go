@@ -89,7 +89,7 @@ func runFields(r *load.Result) report.Fields {
 		add("limit", limitWords(r.Trace))
 	}
 	if a := &r.Advice; a.RetryAfter > 0 {
-		add("Retry-After", fmt.Sprintf("%s said %s to %s", cli.Count(int64(a.RetryAfter), "answer"), seconds(a.Least), seconds(a.Most)))
+		add("Retry-After", fmt.Sprintf("%s said %s to %s", cli.Count(int64(a.RetryAfter), "answer"), seconds(a.Least), seconds(a.Most))+honesty(a))
 	}
 	add("time", fmt.Sprintf("%s after %s of warm-up, from %s", seconds(r.Elapsed), seconds(r.Warmup), r.Start.UTC().Format(time.DateTime+" UTC")))
 	add("transfer", fmt.Sprintf("%s in, %s out, %s", cli.Size(int64(r.BytesIn)), cli.Size(int64(r.BytesOut)), cli.Count(int64(r.Connects), "connection")))

@@ -62,7 +62,7 @@ func writeTable(b *strings.Builder, style report.Style, r namedResult) {
 		fmt.Fprintf(b, " %-12s  %s\n", "limit", limitWords(r.Trace))
 	}
 	if a := &r.Advice; a.RetryAfter > 0 {
-		fmt.Fprintf(b, " %-12s  %s said %s to %s, %s on average\n", "Retry-After", cli.Count(int64(a.RetryAfter), "answer"), seconds(a.Least), seconds(a.Most), seconds(a.Mean()))
+		fmt.Fprintf(b, " %-12s  %s said %s to %s, %s on average%s\n", "Retry-After", cli.Count(int64(a.RetryAfter), "answer"), seconds(a.Least), seconds(a.Most), seconds(a.Mean()), honesty(a))
 	}
 	for i, t := range r.Thresholds {
 		head := "thresholds"
@@ -195,6 +195,17 @@ func perS(v float64) string {
 }
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%.1f s", d.Seconds()) }
+
+// honesty says whether stated waits were true, as far as that could be told.
+func honesty(a *load.Advice) string {
+	switch {
+	case a.Judged == 0:
+		return ""
+	case a.TooShort+a.TooLong == 0:
+		return fmt.Sprintf("; honest, all of %s judged", cli.Thousands(int64(a.Judged)))
+	}
+	return fmt.Sprintf("; of %s judged, %s too short and %s too long", cli.Thousands(int64(a.Judged)), cli.Thousands(int64(a.TooShort)), cli.Thousands(int64(a.TooLong)))
+}
 
 // short writes a duration with three digits and its unit.
 func short(d time.Duration) string {

@@ -129,6 +129,10 @@ func run(cmd *cobra.Command, o *runOptions, args []string) error {
 			return err
 		}
 	}
+	var waits load.Waits
+	if !o.request.templates { // else each request may be of another client
+		c.Observe = waits.Observe
+	}
 	line := newLiveLine(cmd)
 	c.Progress, c.ProgressEvery = line.tell, 500*time.Millisecond
 	r, err := load.Run(cmd.Context(), c)
@@ -136,6 +140,7 @@ func run(cmd *cobra.Command, o *runOptions, args []string) error {
 	if err != nil {
 		return err
 	}
+	waits.Judge(&r.Advice)
 	r.Settings = settings(cmd, "rate", "concurrency", "duration", "requests", "burst", "poisson")
 	r.Machine.Program = cli.Version()
 	return o.request.finish(cmd, o.reports, r, cmd.Context().Err())

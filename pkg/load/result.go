@@ -136,6 +136,10 @@ type Advice struct {
 	Least      time.Duration
 	Most       time.Duration
 	Sum        time.Duration // of what Retry-After said
+
+	// Of those with Retry-After, how many a [Waits] could judge, and how many were shorter than what was left, or
+	// longer than both a second and that. None are judged if the limit was not asked for more than it admits.
+	Judged, TooShort, TooLong uint64
 }
 
 // Client is how the generator and its host fared.

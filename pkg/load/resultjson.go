@@ -104,6 +104,9 @@ type adviceJSON struct {
 	Least      time.Duration `json:"retry_after_min_ns"`
 	Mean       time.Duration `json:"retry_after_mean_ns"`
 	Most       time.Duration `json:"retry_after_max_ns"`
+	Judged     uint64        `json:"retry_after_judged"`
+	TooShort   uint64        `json:"retry_after_too_short"`
+	TooLong    uint64        `json:"retry_after_too_long"`
 }
 
 type thresholdJSON struct {
@@ -133,13 +136,14 @@ func (r *Result) MarshalJSON() ([]byte, error) {
 		Mode: r.Mode, Target: r.Target, Seed: r.Seed, Loop: r.Loop, Engine: r.Engine, Protocol: r.Protocol,
 		Start: r.Start.UTC().Format(time.RFC3339Nano), Elapsed: r.Elapsed, Warmup: r.Warmup, Window: r.Window, Stopped: r.Stopped,
 		Parts: max(r.Parts, 1), Settings: map[string]string{},
-		Machine:    machineJSON(r.Machine),
-		Requests:   r.requestsJSON(),
-		Rate:       rateJSON{Offered: r.Rates.OfferedPerS, Sent: r.Rates.SentPerS, OK: r.Rates.OKPerS},
-		Response:   newTimesJSON(&r.Response),
-		Service:    newTimesJSON(&r.Service),
-		Limit:      newLimitJSON(r.Trace),
-		Advice:     adviceJSON{RetryAfter: r.Advice.RetryAfter, RateLimit: r.Advice.RateLimit, Least: r.Advice.Least, Mean: r.Advice.Mean(), Most: r.Advice.Most},
+		Machine:  machineJSON(r.Machine),
+		Requests: r.requestsJSON(),
+		Rate:     rateJSON{Offered: r.Rates.OfferedPerS, Sent: r.Rates.SentPerS, OK: r.Rates.OKPerS},
+		Response: newTimesJSON(&r.Response),
+		Service:  newTimesJSON(&r.Service),
+		Limit:    newLimitJSON(r.Trace),
+		Advice: adviceJSON{RetryAfter: r.Advice.RetryAfter, RateLimit: r.Advice.RateLimit, Least: r.Advice.Least, Mean: r.Advice.Mean(), Most: r.Advice.Most,
+			Judged: r.Advice.Judged, TooShort: r.Advice.TooShort, TooLong: r.Advice.TooLong},
 		Status:     map[string]uint64{},
 		Examples:   map[string]string{},
 		BytesIn:    r.BytesIn,

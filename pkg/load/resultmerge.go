@@ -84,6 +84,9 @@ func (a *Advice) add(o Advice) {
 	a.RateLimit += o.RateLimit
 	a.Most = max(a.Most, o.Most)
 	a.Sum += o.Sum
+	a.Judged += o.Judged
+	a.TooShort += o.TooShort
+	a.TooLong += o.TooLong
 }
 
 func (c *Client) add(o Client) {

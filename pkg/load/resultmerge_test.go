@@ -23,7 +23,7 @@ func TestMerge(t *testing.T) {
 	b.Target, b.Settings[0].Value = "http://other/", "100/s"
 	b.Client = Client{time.Second, 4, 0.9, 0.1, []string{"the host was busy", "lag"}}
 	b.Trace = []TracePoint{{500 * time.Millisecond, 10, 1, 1}, {2 * time.Second, 20, 2, 2}}
-	b.Advice = Advice{1, 0, time.Millisecond, time.Minute, time.Minute}
+	b.Advice = Advice{1, 0, time.Millisecond, time.Minute, time.Minute, 1, 0, 1}
 	m, err := Merge(a, b)
 	if err != nil {
 		t.Fatal(err)
@@ -43,7 +43,7 @@ func TestMerge(t *testing.T) {
 	if !reflect.DeepEqual(m.Trace, trace) {
 		t.Errorf("trace %+v, want %+v", m.Trace, trace)
 	}
-	if m.Advice != (Advice{13, 3, time.Millisecond, time.Minute, 80 * time.Second}) {
+	if m.Advice != (Advice{13, 3, time.Millisecond, time.Minute, 80 * time.Second, 12, 2, 2}) {
 		t.Errorf("%+v", m.Advice)
 	}
 	if len(m.Thresholds) != 4 || m.Thresholds[0].Measured != m.Metric("p99", stat.Duration) {

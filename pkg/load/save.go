@@ -65,6 +65,9 @@ func (r *Result) AppendBinary(b []byte) ([]byte, error) {
 	w.n(r.Advice.RetryAfter)
 	w.n(r.Advice.RateLimit)
 	w.ns(r.Advice.Least, r.Advice.Most, r.Advice.Sum)
+	w.n(r.Advice.Judged)
+	w.n(r.Advice.TooShort)
+	w.n(r.Advice.TooLong)
 	status := slices.DeleteFunc(slices.Sorted(maps.Keys(r.Status)), func(code int) bool {
 		return code < 100 || code > 999 || r.Status[code] == 0
 	})

@@ -36,7 +36,7 @@ func full(t testing.TB) *Result {
 	r.Machine = Machine{"linux", "amd64", "some model", 2, "go1.26", "v1"}
 	r.Trace = []TracePoint{{time.Second, 5, 4, 199.5}, {2 * time.Second, 7, 7, 200}}
 	r.Capacity = &Capacity{300, 290, 310, 7, 6, 9, 5 * time.Millisecond, 4 * time.Second}
-	r.Advice = Advice{12, 3, time.Second, 3 * time.Second, 20 * time.Second}
+	r.Advice = Advice{12, 3, time.Second, 3 * time.Second, 20 * time.Second, 11, 2, 1}
 	r.Status = map[int]uint64{200: 1164, 429: 12, 503: 18}
 	r.Examples = map[Outcome]string{Timeout: "no answer in 30s", ServerError: "503"}
 	r.BytesIn, r.BytesOut, r.Connects = 123456, 7890, 10

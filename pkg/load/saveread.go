@@ -302,7 +302,11 @@ func (p *reader) rest(r *Result) {
 		}
 		r.Capacity = c
 	}
-	r.Advice = Advice{RetryAfter: p.count(), RateLimit: p.count(), Least: p.ns(), Most: p.ns(), Sum: p.ns()}
+	r.Advice = Advice{RetryAfter: p.count(), RateLimit: p.count(), Least: p.ns(), Most: p.ns(), Sum: p.ns(),
+		Judged: p.count(), TooShort: p.count(), TooLong: p.count()}
+	if a := &r.Advice; a.Judged > a.RetryAfter || a.TooShort > a.Judged || a.TooLong > a.Judged-a.TooShort {
+		p.fail("more waits judged than were stated")
+	}
 	last := 99
 	p.each(900, 2, func() {
 		code, n := int(p.n(999)), p.count()
