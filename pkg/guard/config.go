@@ -124,7 +124,8 @@ type Adapt struct {
 
 // A Gate is the concurrency limit.
 type Gate struct {
-	// Vegas configures the controller: the first, least and greatest limit.
+	// Vegas configures the controller: the first, least and greatest limit. Without a Phase
+	// it goes by the wall clock, so that guards in front of one backend probe together.
 	Vegas vegas.Config
 
 	// Controller takes the place of the Vegas controller, if it is not nil. Vegas.Min and Max

@@ -252,6 +252,25 @@ func TestDrainRace(t *testing.T) {
 	}
 }
 
+// TestGuardsProbeTogether makes guards at different times: what they tell the controllers
+// apart from their own clocks makes all of these the wall clock.
+func TestGuardsProbeTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for range 3 {
+			time.Sleep(1234 * time.Millisecond)
+			g := newGuard(t, Config{Gate: &Gate{}})
+			time.Sleep(567 * time.Millisecond)
+			if got, want := g.now()+g.cfg.Gate.Vegas.Phase, time.Now().UnixNano(); int64(got) != want {
+				t.Errorf("the controller goes by %d, want %d", got, want)
+			}
+		}
+		g := newGuard(t, Config{Gate: &Gate{Vegas: vegas.Config{Phase: 7}}})
+		if p := g.cfg.Gate.Vegas.Phase; p != 7 {
+			t.Errorf("a phase of 7 became %d", p)
+		}
+	})
+}
+
 // TestNothingOfTheRequestComesBack sends what would do harm in an answer, and looks for it
 // there.
 func TestNothingOfTheRequestComesBack(t *testing.T) {

@@ -87,6 +87,9 @@ func (g *Guard) newGate() error {
 	if own.Classify == nil {
 		own.Classify = Classify
 	}
+	if own.Vegas.Phase == 0 {
+		own.Vegas.Phase = time.Duration(g.origin.UnixNano())
+	}
 	g.bounds = newBounded(own.Controller, own.Vegas)
 	cfg := vegas.GateConfig{Queue: own.Queue, Patience: own.Patience, Target: own.Target}
 	if slices.ContainsFunc(g.classes, func(c Class) bool { return c.Share != 0 }) {
