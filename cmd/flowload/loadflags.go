@@ -61,7 +61,8 @@ const requestHelp = `Requests:
     -H, --header FIELD    'NAME: VALUE'; repeatable
         --body TEXT       @FILE is what stands in a file
         --targets FILE    instead of a URL: a list of them, with methods, fields
-                          and bodies, used in turn; - is standard input
+                          and bodies, used in turn; - is standard input, also
+                          in place of the URL
         --templates       {{seq}}, {{int 1 9}}, {{pick A B}}, {{hex 8}} and
                           {{uuid}} in URLs, fields and bodies are variables
         --basic USER:PASSWORD, --bearer TOKEN
@@ -144,6 +145,10 @@ func addRequestFlags(cmd *cobra.Command) *requestOptions {
 
 // needTarget checks that there is one URL or a list of targets.
 func (o *requestOptions) needTarget(args []string) error {
+	if len(args) == 1 && args[0] == "-" && o.targets == "" {
+		o.targets = "-"
+		return nil
+	}
 	switch {
 	case len(args) == 1 && o.targets != "":
 		return cli.Hint(errors.New("a URL and --targets"), "give one of them")

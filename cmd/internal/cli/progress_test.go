@@ -75,6 +75,11 @@ func TestProgressOnTerminal(t *testing.T) {
 			t.Errorf("a message did not get a line of its own: %q", got)
 		}
 		time.Sleep(300 * time.Millisecond)
+		p.Tell("5/s\x1b[31m ok")
+		time.Sleep(300 * time.Millisecond)
+		if got := shown(); !strings.Contains(got, "cqtest: 5/s") || strings.Contains(got, "\x1b[31m") {
+			t.Errorf("what was told: %q", got)
+		}
 		p.Stop()
 		p.Stop()
 		if got := shown(); !strings.HasSuffix(got, " \r") || strings.Count(got, "10 %") < 4 {
