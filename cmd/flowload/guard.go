@@ -137,8 +137,9 @@ TLS and the upstream:
 	o.store.add(f)
 	o.admin.add(f)
 	o.lasting = addLastingFlags(cmd)
-	cli.SetExit(cmd, 0, "--for is over, or the settings are right (--check)")
-	cli.SetExit(cmd, 130, "interrupted; requests in flight were finished")
+	cli.EndOnTerminate(cmd)
+	cli.SetExit(cmd, 0, "ended by SIGTERM or --for, or the settings are right (--check)")
+	cli.SetExit(cmd, 130, "interrupted by Ctrl-C; requests in flight were finished")
 	return cmd
 }
 

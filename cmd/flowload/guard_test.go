@@ -18,7 +18,7 @@ import (
 
 // A running is a flowload in this process.
 type running struct {
-	stop           context.CancelFunc
+	stop           context.CancelCauseFunc
 	stdout, stderr safeBuffer
 	addrs          []string
 	code           chan int
@@ -45,13 +45,13 @@ func (b *safeBuffer) String() string {
 func start(t *testing.T, args ...string) *running {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "addr")
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancelCause(context.Background())
 	r := &running{stop: cancel, code: make(chan int, 1)}
 	args = append(args, "--addr-file", file)
 	go func() {
 		r.code <- cli.Run(ctx, newCommand(), cli.Env{Args: args, Stdout: &r.stdout, Stderr: &r.stderr})
 	}()
-	t.Cleanup(cancel)
+	t.Cleanup(func() { cancel(nil) })
 	for end := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
 		data, err := os.ReadFile(file)
 		if err == nil {
@@ -90,8 +90,13 @@ func fetch(t *testing.T, url string) (int, string) {
 }
 
 // TestGuardFinishesRequests: when the guard is told to end, requests in flight are answered, new
-// connections are not taken, and the control plane says that it is draining as long as that takes.
+// connections are not taken, and the control plane says that it is draining as long as that takes. Only the exit code tells how it was told.
 func TestGuardFinishesRequests(t *testing.T) {
+	t.Run("SIGTERM", func(t *testing.T) { finishesRequests(t, cli.ErrTerminated, 0) })
+	t.Run("Ctrl-C", func(t *testing.T) { finishesRequests(t, nil, 130) })
+}
+
+func finishesRequests(t *testing.T, cause error, want int) {
 	inside, leave := make(chan bool), make(chan bool)
 	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		inside <- true
@@ -115,7 +120,7 @@ func TestGuardFinishesRequests(t *testing.T) {
 	if code, body := fetch(t, "http://"+g.addrs[1]+"/healthz"); code != 200 || body != "ok\n" {
 		t.Errorf("%d %q", code, body)
 	}
-	g.stop()
+	g.stop(cause)
 	for end := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
 		if code, _ := fetch(t, "http://"+g.addrs[1]+"/healthz"); code == 503 {
 			break
@@ -141,11 +146,55 @@ func TestGuardFinishesRequests(t *testing.T) {
 	if body := <-answered; body != "answer" {
 		t.Errorf("the request in flight got %q", body)
 	}
-	if code := g.wait(t); code != 130 {
-		t.Errorf("exit code %d\n%s", code, &g.stderr)
+	if code := g.wait(t); code != want {
+		t.Errorf("exit code %d, want %d\n%s", code, want, &g.stderr)
 	}
 	if s := g.stderr.String(); strings.Contains(s, "error") {
 		t.Error(s)
+	}
+}
+
+// TestGuardCutsOff: requests that do not finish make the ordinary end an error.
+func TestGuardCutsOff(t *testing.T) {
+	inside := make(chan bool)
+	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		inside <- true
+		<-r.Context().Done()
+	}))
+	defer upstream.Close()
+	g := start(t, "guard", "--upstream", upstream.URL, "--listen", "127.0.0.1:0", "--vegas", "--drain", "10ms")
+	ended := make(chan error, 1)
+	go func() {
+		resp, err := http.Get("http://" + g.addrs[0])
+		if err == nil {
+			resp.Body.Close()
+		}
+		ended <- err
+	}()
+	<-inside
+	g.stop(cli.ErrTerminated)
+	if code := g.wait(t); code != 3 {
+		t.Errorf("exit code %d, want 3\n%s", code, &g.stderr)
+	}
+	if err := <-ended; err == nil {
+		t.Error("the request was answered")
+	}
+	if s := g.stderr.String(); !strings.Contains(s, "cut off") {
+		t.Error(s)
+	}
+}
+
+// TestServeEnds: a target ends as a service does.
+func TestServeEnds(t *testing.T) {
+	for name, tt := range map[string]struct {
+		cause error
+		code  int
+	}{"SIGTERM": {cli.ErrTerminated, 0}, "Ctrl-C": {nil, 130}} {
+		s := start(t, "serve", "--listen", "127.0.0.1:0")
+		s.stop(tt.cause)
+		if code := s.wait(t); code != tt.code {
+			t.Errorf("%s: exit code %d, want %d\n%s", name, code, tt.code, &s.stderr)
+		}
 	}
 }
 
@@ -198,7 +247,7 @@ func TestGuardsShareALimit(t *testing.T) {
 		t.Errorf("without the store: %d", code)
 	}
 	for _, g := range guards {
-		g.stop()
+		g.stop(nil)
 		if code := g.wait(t); code != 130 {
 			t.Errorf("exit code %d\n%s", code, &g.stderr)
 		}

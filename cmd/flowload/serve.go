@@ -102,7 +102,9 @@ Options:
 	f.BoolVar(&o.tls, "tls", false, "serve with TLS")
 	f.StringVar(&o.caOut, "ca-out", "", "write the certificate to this file")
 	o.lasting = addLastingFlags(cmd)
-	cli.SetExit(cmd, 0, "--for is over")
+	cli.EndOnTerminate(cmd)
+	cli.SetExit(cmd, 0, "ended by SIGTERM or --for")
+	cli.SetExit(cmd, 130, "interrupted by Ctrl-C")
 	return cmd
 }
 

@@ -21,10 +21,8 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"os/signal"
 	"runtime/debug"
 	"sync"
-	"syscall"
 
 	"github.com/spf13/cobra"
 )
@@ -46,15 +44,15 @@ func Main(root *cobra.Command) int {
 		// a few megabytes would cost a quarter of the time on a folder of small logs.
 		debug.SetGCPercent(400)
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := untilSignal(context.Background())
 	defer stop()
-	context.AfterFunc(ctx, stop)
 	return Run(ctx, root, Env{Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr})
 }
 
 // Run runs the command in env and returns its exit code. Canceling ctx means
-// that the user interrupted the program: the code is then 130. A command can be
-// run once. A panic is not caught.
+// that the user interrupted the program: the code is then 130, unless the cause is
+// [ErrTerminated] and the command said [EndOnTerminate]. A command can be run once. A
+// panic is not caught.
 func Run(ctx context.Context, root *cobra.Command, env Env) int {
 	prepare(root)
 	s := &streams{name: root.Name(), in: env.Stdin, out: &stdout{w: env.Stdout}, err: env.Stderr}
@@ -85,7 +83,7 @@ func Run(ctx context.Context, root *cobra.Command, env Env) int {
 	}
 	code := ExitCode(err)
 	s.complain(err)
-	if errors.Is(ctx.Err(), context.Canceled) {
+	if errors.Is(ctx.Err(), context.Canceled) && !ordinaryEnd(ctx, cmd) {
 		return codeInterrupted
 	}
 	return code

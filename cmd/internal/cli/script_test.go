@@ -101,7 +101,19 @@ Options:
 		},
 	}
 	wait.Flags().Bool("stubborn", false, "")
-	root.AddCommand(ask, wait)
+	service := &cobra.Command{
+		Use: "service [BROKEN]", Hidden: true, Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			fmt.Fprintln(cmd.OutOrStdout(), "ready")
+			<-cmd.Context().Done()
+			if len(args) > 0 {
+				return errors.New("cut off")
+			}
+			return nil
+		},
+	}
+	cli.EndOnTerminate(service)
+	root.AddCommand(ask, wait, service)
 	return root
 }
 
@@ -135,13 +147,13 @@ func TestHelpIsChecked(t *testing.T) {
 	}
 }
 
-// start runs "cqtest wait" as a process of its own in an empty folder.
+// start runs a command of cqtest that waits as a process of its own in an empty folder.
 func start(t *testing.T, args ...string) (*exec.Cmd, *bytes.Buffer) {
 	t.Helper()
 	if runtime.GOOS == "windows" {
 		t.Skip("Windows has no signals to send to another process")
 	}
-	cmd := exec.Command("cqtest", append([]string{"wait"}, args...)...)
+	cmd := exec.Command("cqtest", args...)
 	cmd.Dir = t.TempDir()
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
@@ -161,7 +173,7 @@ func start(t *testing.T, args ...string) (*exec.Cmd, *bytes.Buffer) {
 
 func TestSignals(t *testing.T) {
 	for _, sig := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
-		cmd, stderr := start(t)
+		cmd, stderr := start(t, "wait")
 		cmd.Process.Signal(sig)
 		var exit *exec.ExitError
 		if err := cmd.Wait(); !errors.As(err, &exit) || exit.ExitCode() != 130 || stderr.String() != "cqtest: error: interrupted\n" {
@@ -173,8 +185,29 @@ func TestSignals(t *testing.T) {
 	}
 }
 
+// TestOrdinaryEnd ends a service by the signal that is meant for that, and by the other.
+func TestOrdinaryEnd(t *testing.T) {
+	for _, tt := range []struct {
+		sig  os.Signal
+		args []string
+		code int
+	}{
+		{syscall.SIGTERM, []string{"service"}, 0},
+		{syscall.SIGTERM, []string{"service", "broken"}, 3},
+		{os.Interrupt, []string{"service"}, 130},
+		{os.Interrupt, []string{"service", "broken"}, 130},
+	} {
+		cmd, stderr := start(t, tt.args...)
+		cmd.Process.Signal(tt.sig)
+		cmd.Wait()
+		if code := cmd.ProcessState.ExitCode(); code != tt.code {
+			t.Errorf("%v ends %q with exit code %d, want %d: %s", tt.sig, tt.args, code, tt.code, stderr)
+		}
+	}
+}
+
 func TestSecondSignal(t *testing.T) {
-	cmd, _ := start(t, "--stubborn")
+	cmd, _ := start(t, "wait", "--stubborn")
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
 	for {
