@@ -185,7 +185,7 @@ func (n *info) fill(s *survey.Survey) {
 	case s.Kind != "":
 		n.warn("no flight log: it looks like %s", s.Kind)
 	case s.LittleEndian:
-		n.warn("no whole record, but times that look little-endian: a recorder defect; it cannot be read as a log")
+		n.warn("hardly a whole record, but times that look little-endian: a recorder defect; it cannot be read as a log")
 	case s.Bytes == 0:
 		n.warn("the file is empty")
 	case s.Records == 0:

@@ -7,7 +7,7 @@ type Look struct {
 	Format Format // Timed unless the file is clearly a raw link capture
 
 	// LittleEndian reports times of the wrong byte order before the frames, as some
-	// old recorders wrote them. Such a file has no records.
+	// old recorders wrote them. Such a file has no records but by chance.
 	LittleEndian bool
 }
 
@@ -19,12 +19,12 @@ const HeadSize = 64 << 10
 // bytes and more of them than sound records do, and do not have a little-endian time
 // in front.
 func Detect(head []byte, seeds *Seeds) Look {
-	timed, _, _ := coverage(head, seeds, Timed)
+	timed, records, _ := coverage(head, seeds, Timed)
 	raw, frames, swapped := coverage(head, seeds, Raw)
 	torn := swappedTimes(head)
 	return Look{
 		Format:       rawIf(frames >= 2 && raw >= len(head)/2 && raw > timed && swapped <= frames/2),
-		LittleEndian: timed == 0 && (swapped > frames/2 || torn >= 3 && raw < len(head)/2),
+		LittleEndian: swapped > max(frames/2, records) || torn >= max(3, records+1) && raw < len(head)/2,
 	}
 }
 

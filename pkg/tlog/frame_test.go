@@ -120,6 +120,7 @@ func TestDetect(t *testing.T) {
 		{"raw with dirt", append([]byte("hello"), raw...), tlog.Look{Format: tlog.Raw}},
 		{"little-endian times", swapped, tlog.Look{LittleEndian: true}},
 		{"little-endian times and cut frames", torn, tlog.Look{LittleEndian: true}},
+		{"little-endian times and one record", append(swapped[:len(swapped):len(swapped)], timed[:25]...), tlog.Look{LittleEndian: true}},
 		{"one frame", raw[:17], tlog.Look{}},
 		{"text", bytes.Repeat([]byte("no log at all "), 500), tlog.Look{}},
 		{"empty", nil, tlog.Look{}},
