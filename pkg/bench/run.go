@@ -80,7 +80,10 @@ func (e *entrant) calibrate(cfg Config) {
 		// Half of the share is near enough to scale the rest.
 		for took < share/2 && e.n < 1<<30 {
 			e.n *= 2
-			took = e.batch(e.n)
+			// An interruption would look like enough.
+			if took = e.batch(e.n); took >= share/2 && took < int64(slow/10) {
+				took = min(took, e.batch(e.n), e.batch(e.n))
+			}
 		}
 		if scaled := float64(e.n) * float64(share) / float64(took); took < share && scaled < 1<<31 {
 			e.n = max(step, int(scaled)/step*step)

@@ -1,0 +1,179 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"cqkit/cmd/internal/cli"
+	"cqkit/cmd/internal/cli/clitest"
+	"cqkit/pkg/bench"
+)
+
+func TestMain(m *testing.M)    { clitest.Main(m, newCommand) }
+func TestHelp(t *testing.T)    { clitest.Help(t, newCommand) }
+func TestScripts(t *testing.T) { clitest.Scripts(t) }
+
+func run(t *testing.T, ctx context.Context, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	code = cli.Run(ctx, newCommand(), cli.Env{Args: args, Stdin: strings.NewReader(""), Stdout: &out, Stderr: &errs})
+	return code, out.String(), errs.String()
+}
+
+// save writes a session of this machine with samples around a time, as --save would have with these settings.
+func save(t *testing.T, name string, values []float64, settings bench.Settings) string {
+	t.Helper()
+	s := bench.Session{Machine: bench.ThisMachine(), Settings: settings, Results: []bench.Result{{Name: "hmac/100", Batch: 1, Items: 1, Values: values}}}
+	var b bytes.Buffer
+	if err := s.Write(&b); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func steady(n int, ns float64) (values []float64) {
+	for i := range n {
+		values = append(values, ns*(1+0.001*float64(i%3)))
+	}
+	return values
+}
+
+var settings = bench.Settings{TimeNS: 20e6, Count: 30, Set: "keys", Inputs: "256 messages of a fixed seed"}
+
+// TestVerdicts compares with baselines so far off that no machine's noise can hide it.
+func TestVerdicts(t *testing.T) {
+	wild := steady(30, 1)
+	for i := range wild {
+		if i%2 == 0 {
+			wild[i] = 1e12
+		}
+	}
+	for _, tt := range []struct {
+		name   string
+		values []float64
+		code   int
+		stdout string
+	}{
+		{"far faster", steady(30, 1), 1, "worse"},
+		{"far slower", steady(30, 1e12), 0, "better"},
+		{"too few", steady(10, 1), 4, "too_few"},
+		{"wild", wild, 4, "undecided"},
+	} {
+		base := save(t, "base.json", tt.values, settings)
+		args := []string{"keys", "--only", "hmac/100", "--time", "20ms", "--count", "30", "--baseline", base}
+		if code, stdout, stderr := run(t, t.Context(), append(args, "--fail-on", "regression>10%")...); code != tt.code || !strings.Contains(stdout, tt.stdout) {
+			t.Errorf("%s: exit code %d, want %d\n%s%s", tt.name, code, tt.code, stdout, stderr)
+		}
+		if code, stdout, _ := run(t, t.Context(), args...); code != 0 {
+			t.Errorf("%s, without --fail-on: exit code %d\n%s", tt.name, code, stdout)
+		}
+	}
+}
+
+func TestInterrupted(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	path := filepath.Join(t.TempDir(), "saved.json")
+	code, stdout, stderr := run(t, ctx, "keys", "--only", "hmac/100", "--time", "20ms", "--save", path)
+	if code != 130 || !strings.Contains(stdout, "Nothing was measured.") {
+		t.Errorf("exit code %d\n%s%s", code, stdout, stderr)
+	}
+	if _, err := os.Stat(path); err == nil {
+		t.Error("what was interrupted was saved")
+	}
+}
+
+// TestSchema validates what each subcommand prints.
+func TestSchema(t *testing.T) {
+	root, err := clitest.Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	schema, err := jsonschema.NewCompiler().Compile(filepath.Join(root, "docs", "schema", "cqbench.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	base := save(t, "base.json", steady(30, 1), settings)
+	for _, tt := range []struct {
+		code int
+		args []string
+	}{
+		{0, []string{"keys", "--only", "hmac/,hmac4/,sha256/record", "--time", "5ms", "--count", "5"}},
+		{0, []string{"limits", "--only", "gcra/one,bound/decision", "--time", "5ms", "--count", "6"}},
+		{0, []string{"all", "--only", "hmac/20,nonce/", "--time", "5ms"}},
+		{1, []string{"keys", "--only", "hmac/100", "--time", "20ms", "--count", "30", "--baseline", base, "--fail-on", "regression>10%"}},
+		{1, []string{"keys", "--only", "hmac/100", "--time", "5ms", "--require", "hmac/100<1ns,hmac/20<1s"}},
+	} {
+		code, stdout, stderr := run(t, t.Context(), append(tt.args, "--json")...)
+		if code != tt.code {
+			t.Errorf("%q: exit code %d, want %d\n%s%s", tt.args, code, tt.code, stdout, stderr)
+		}
+		value, err := jsonschema.UnmarshalJSON(strings.NewReader(stdout))
+		if err == nil {
+			err = schema.Validate(value)
+		}
+		if err != nil {
+			t.Errorf("%q: %v\n%s", tt.args, err, stdout)
+		}
+		var report struct{ Results, Violations []struct{ Name string } }
+		if err := json.Unmarshal([]byte(stdout), &report); err != nil || len(report.Results) == 0 {
+			t.Errorf("%q: %v, %d results", tt.args, err, len(report.Results))
+		}
+	}
+}
+
+// TestFiguresWork calls each function that is timed, those of SLH-DSA, which take a second, only in long tests.
+func TestFiguresWork(t *testing.T) {
+	o := &options{cpu: []int{1, 2}}
+	keys, err := keyFigures(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	limits, err := limitFigures(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	for _, f := range append(keys, limits...) {
+		seen[f.Name] = true
+		if testing.Short() && (strings.HasPrefix(f.Name, "slhdsa") || strings.HasPrefix(f.Name, "gcra/1M")) {
+			continue
+		}
+		if f.Setup != nil {
+			if err := f.Setup(); err != nil {
+				t.Fatalf("%s: %v", f.Name, err)
+			}
+		}
+		f.Func(max(1, f.Passes))
+	}
+	for _, f := range limits {
+		if f.bound != "" && !seen[f.bound] {
+			t.Errorf("%s has a bound %s that is none", f.Name, f.bound)
+		}
+	}
+}
+
+func TestScaled(t *testing.T) {
+	for _, tt := range []struct {
+		ns     float64
+		digits int
+		want   string
+	}{
+		{246_123, 3, "246 µs"}, {246_123, 2, "250 µs"}, {999.6, 3, "1.00 µs"}, {2.71, 2, "2.7 ns"}, {1.31e9, 3, "1.31 s"}, {2e12, 2, "2000 s"}, {0.12, 2, "0.12 ns"},
+	} {
+		if got := duration(tt.ns, tt.digits); got != tt.want {
+			t.Errorf("%v in %d digits: %q, want %q", tt.ns, tt.digits, got, tt.want)
+		}
+	}
+}

@@ -1,0 +1,235 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"cqkit/cmd/internal/cli"
+	"cqkit/pkg/bench"
+	"cqkit/pkg/report"
+	"cqkit/pkg/stat"
+)
+
+func (o *options) print(out *outcome) error {
+	return o.reports.Write(o.cmd, func(w io.Writer, style report.Style) error {
+		switch o.reports.Format {
+		case report.JSON:
+			return report.WriteJSON(w, out.json())
+		case report.CSV:
+			return out.plain().WriteCSV(w)
+		case report.JUnit:
+			return report.WriteJUnit(w, out.suite(o.set))
+		case gobench:
+			return out.session.WriteGobench(w)
+		case report.Markdown:
+			return out.page(o.set).WriteMarkdown(w)
+		case report.HTML:
+			return out.page(o.set).WriteHTML(w)
+		}
+		return out.page(o.set).WriteText(w, style)
+	})
+}
+
+func (out *outcome) page(set string) *report.Page {
+	p := &report.Page{Title: "cqbench " + set}
+	m := &out.session.Machine
+	machine := fmt.Sprintf("%s, %s", orUnknown(m.CPU), cli.Count(int64(m.Cores), "core"))
+	if len(m.Features) > 0 {
+		machine += ", " + strings.Join(m.Features, " ")
+	}
+	if m.Load >= 0 {
+		machine += fmt.Sprintf(", load %.2f", m.Load)
+	}
+	p.Parts = append(p.Parts, report.Fields{
+		{Name: "Machine", Value: report.String(machine)},
+		{Name: "Built with", Value: report.String(m.Go + " " + m.OS + "/" + m.Arch)},
+		{Name: "Inputs", Value: report.String(out.session.Settings.Inputs)},
+	}, out.grid())
+	if slices.ContainsFunc(out.figures, func(f figure) bool { return f.bound != "" }) {
+		p.Parts = append(p.Parts, report.Paragraph("Bound: the share of the time that reading the clock and updating one word would take."))
+	}
+	if slices.ContainsFunc(out.figures, func(f figure) bool { return f.published > 0 }) {
+		p.Parts = append(p.Parts, report.Paragraph("CleitonQ: what it publishes, of another machine, an x86-64 Core i5, divided by the median here."))
+	}
+	if len(out.changes) > 0 {
+		p.Parts = append(p.Parts, report.Heading("Against the baseline"), out.changeGrid())
+	}
+	if len(out.required) > 0 {
+		p.Parts = append(p.Parts, report.Heading("Required"), out.requiredGrid())
+	}
+	if len(out.warnings) > 0 {
+		var list report.List
+		for _, w := range out.warnings {
+			list = append(list, "warning: "+w)
+		}
+		p.Parts = append(p.Parts, list)
+	}
+	return p
+}
+
+func orUnknown(s string) string {
+	if s == "" {
+		return "unknown processor"
+	}
+	return s
+}
+
+// grid shows the figures to people, with the columns that have something in them.
+func (out *outcome) grid() *report.Grid {
+	has := func(test func(f figure) bool) bool { return slices.ContainsFunc(out.figures, test) }
+	bounds, published := has(func(f figure) bool { return f.bound != "" }), has(func(f figure) bool { return f.published > 0 })
+	g := &report.Grid{Columns: []report.Column{{Name: "Figure"}, {Name: "Median"}, {Name: "p5..p95"}, {Name: "Rate"}, {Name: "Allocs"}}, Empty: "Nothing was measured."}
+	if bounds {
+		g.Columns = append(g.Columns, report.Column{Name: "Bound"})
+	}
+	if published {
+		g.Columns = append(g.Columns, report.Column{Name: "CleitonQ"})
+	}
+	g.Rows = func(yield func([]report.Cell) bool) {
+		for _, f := range out.figures {
+			r := out.result(f.Name)
+			if r == nil {
+				continue
+			}
+			median, rate := medianCells(r)
+			row := []report.Cell{report.String(f.Name), median, {}, rate, report.Number(fmt.Sprintf("%.3g", r.Allocs), fmt.Sprint(r.Allocs))}
+			if p5, p95, ok := r.Spread(); ok {
+				row[2] = report.String(duration(p5, 2) + ".." + duration(p95, 2))
+			}
+			if bounds {
+				cell := report.Cell{}
+				if share, ok := out.share(f, r); ok && !r.Noisy() {
+					cell = report.Number(fmt.Sprintf("%.0f %%", 100*share), fmt.Sprint(share))
+				}
+				row = append(row, cell)
+			}
+			if published {
+				cell := report.Cell{}
+				if f.published > 0 && !r.Noisy() {
+					ratio := f.published / r.Median().Value
+					cell = report.Number(fmt.Sprintf("%.1f×", ratio), fmt.Sprint(ratio))
+				}
+				row = append(row, cell)
+			}
+			if !yield(row) {
+				return
+			}
+		}
+	}
+	return g
+}
+
+func (out *outcome) result(name string) *bench.Result {
+	for i := range out.session.Results {
+		if out.session.Results[i].Name == name {
+			return &out.session.Results[i]
+		}
+	}
+	return nil
+}
+
+// share returns which part of r's time its bound takes.
+func (out *outcome) share(f figure, r *bench.Result) (float64, bool) {
+	b := out.result(f.bound)
+	if b == nil || b.Noisy() {
+		return 0, false
+	}
+	return b.Median().Value / r.Median().Value, true
+}
+
+// medianCells are the median and the rate, in as many digits as the interval holds.
+func medianCells(r *bench.Result) (median, rate report.Cell) {
+	if r.Noisy() {
+		return report.String("too noisy").As(report.Odd), report.Cell{}
+	}
+	digits := 2
+	if r.Noise() <= 0.01 {
+		digits = 3
+	}
+	m := r.Median().Value
+	per := r.PerSecond().Value
+	text := scaled(per, digits, []string{"", "k", "M", "G"}) + "/s"
+	if r.Bytes > 0 {
+		per = r.BytesPerSecond().Value
+		text = scaled(per, digits, []string{" B", " kB", " MB", " GB"}) + "/s"
+	}
+	return report.Number(duration(m, digits), fmt.Sprint(m)), report.Number(text, fmt.Sprint(per))
+}
+
+func duration(ns float64, digits int) string {
+	return scaled(ns, digits, []string{" ns", " µs", " ms", " s"})
+}
+
+// scaled writes v with so many digits and a unit, each a thousand of the one before it.
+func scaled(v float64, digits int, units []string) string {
+	v, _ = strconv.ParseFloat(strconv.FormatFloat(v, 'e', digits-1, 64), 64)
+	i := 0
+	for ; v >= 1000 && i < len(units)-1; i++ {
+		v /= 1000
+	}
+	decimals := 0
+	if v > 0 {
+		decimals = max(0, digits-1-int(math.Floor(math.Log10(v)+1e-9)))
+	}
+	return strconv.FormatFloat(v, 'f', decimals, 64) + units[i]
+}
+
+func percent(x float64) string {
+	if math.IsInf(x, 0) || x > 100 {
+		return map[bool]string{true: "+∞", false: "−∞"}[x > 0]
+	}
+	return strings.Replace(fmt.Sprintf("%+.1f", 100*x), "-", "−", 1)
+}
+
+func changeWords(c *bench.Change) string {
+	return percent(c.Change.Value) + " % [" + percent(c.Change.Low) + ".." + percent(c.Change.High) + "]"
+}
+
+var toneOf = map[bench.Verdict]report.Tone{bench.Same: report.Good, bench.Better: report.Good, bench.Worse: report.Bad, bench.Undecided: report.Odd, bench.TooFew: report.Odd}
+
+func (out *outcome) changeGrid() *report.Grid {
+	return &report.Grid{
+		Columns: []report.Column{{Name: "Figure"}, {Name: "Baseline"}, {Name: "Now"}, {Name: "Change"}, {Name: "Verdict"}},
+		Rows: func(yield func([]report.Cell) bool) {
+			for _, c := range out.changes {
+				if !yield([]report.Cell{report.String(c.Name), report.Number(duration(c.Base, 3), fmt.Sprint(c.Base)), report.Number(duration(c.New, 3), fmt.Sprint(c.New)),
+					report.String(changeWords(&c)), report.String(string(c.Verdict)).As(toneOf[c.Verdict])}) {
+					return
+				}
+			}
+		},
+	}
+}
+
+func (out *outcome) requiredGrid() *report.Grid {
+	return &report.Grid{
+		Columns: []report.Column{{Name: "Required", Fit: report.Wrap}, {Name: "Measured"}, {Name: "Verdict"}},
+		Rows: func(yield func([]report.Cell) bool) {
+			for _, r := range out.required {
+				tone := map[stat.State]report.Tone{stat.Kept: report.Good, stat.Violated: report.Bad, stat.NoData: report.Bad, stat.Straddling: report.Odd}[r.State]
+				if !yield([]report.Cell{report.String(r.Expr.Text), measured(&r), report.String(r.State.String()).As(tone)}) {
+					return
+				}
+			}
+		},
+	}
+}
+
+func measured(r *bench.Required) report.Cell {
+	text := ""
+	switch {
+	case r.State == stat.NoData:
+		return report.Cell{}
+	case r.Expr.Kind == stat.Duration:
+		text = duration(r.Value, 3)
+	case r.Expr.Kind == stat.BytesRate:
+		text = scaled(r.Value, 3, []string{" B", " kB", " MB", " GB"}) + "/s"
+	default:
+		text = scaled(r.Value, 3, []string{"", "k", "M", "G"}) + "/s"
+	}
+	return report.Number(text, fmt.Sprint(r.Value))
+}
