@@ -41,10 +41,10 @@ Options:
         --messages FILE  what ML-DSA signs: a JSON array of strings; without it
                          256 messages of a fixed seed
 ` + commonOptions,
-		Example: `    $ cqbench keys --only hmac/100,hmac4/100 --time 20ms --save base.json
-    $ cqbench keys --only mldsa87/verify --time 20ms --json
-        cqbench keys --baseline base.json --fail-on 'regression>10%'
-        cqbench keys --require 'mldsa87/verify<=200us' --format junit`,
+		Example: `        cqbench keys --baseline base.json --fail-on 'regression>10%'
+        cqbench keys --require 'mldsa87/verify<=200us' --format junit
+    $ cqbench keys --only hmac/100,hmac4/100 --time 20ms --save base.json
+    $ cqbench keys --only mldsa87/verify --time 20ms --json`,
 	}
 	cmd.Flags().StringVar(&o.messages, "messages", "", "what ML-DSA signs")
 	o.addTo(cmd, "keys", keyFigures)
@@ -69,8 +69,8 @@ Options:
         --cpu LIST       goroutines at once (default 1, 2, 4 and so on up to the
                          number of processors)
 ` + commonOptions,
-		Example: `    $ cqbench limits --only gcra/one,bound/decision --time 20ms
-        cqbench limits --cpu 1,2,4,8 --require 'gcra/one<=100ns'`,
+		Example: `        cqbench limits --cpu 1,2,4,8 --require 'gcra/one<=100ns'
+    $ cqbench limits --only gcra/one,bound/decision --time 20ms`,
 	}
 	cmd.Flags().IntSliceVar(&o.cpu, "cpu", nil, "goroutines at once")
 	o.addTo(cmd, "limits", limitFigures)
