@@ -11,13 +11,10 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
-	"testing"
 	"time"
 )
 
@@ -206,27 +203,4 @@ func askMany(n, parallel int, ask func() (*http.Response, string, error)) error 
 		fmt.Printf("%s: %d\n", what, counts[what])
 	}
 	return nil
-}
-
-// installProbe puts this test binary into bin as probe.
-func installProbe(t *testing.T, bin string) {
-	t.Helper()
-	name := filepath.Join(bin, "probe")
-	if runtime.GOOS == "windows" {
-		name += ".exe"
-	}
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	data, err := os.ReadFile(self)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.MkdirAll(bin, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(name, data, 0o755); err != nil {
-		t.Fatal(err)
-	}
 }

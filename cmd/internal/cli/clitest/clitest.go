@@ -41,11 +41,22 @@ var update = flag.Bool("update", false, "renew golden files and command pages")
 // Update reports whether golden files are to be renewed.
 func Update() bool { return *update }
 
-// Main runs the tests of one program, which scripts can then run by its name.
-func Main(m *testing.M, newCommand func() *cobra.Command) {
-	testscript.Main(cleaning{m}, map[string]func(){
+// A Helper is a program that scripts need and nobody else: the test binary under
+// another name.
+type Helper struct {
+	Name string
+	Main func(args []string) int // returns the exit code
+}
+
+// Main runs the tests of one program. Scripts can then run it and the helpers by name.
+func Main(m *testing.M, newCommand func() *cobra.Command, helpers ...Helper) {
+	programs := map[string]func(){
 		newCommand().Name(): func() { os.Exit(cli.Main(newCommand())) },
-	})
+	}
+	for _, h := range helpers {
+		programs[h.Name] = func() { os.Exit(h.Main(os.Args[1:])) }
+	}
+	testscript.Main(cleaning{m}, programs)
 }
 
 // cleaning removes after the tests what Build made.
