@@ -7,19 +7,20 @@ import (
 func newCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "cqbench",
-		Short: "measure what keys and limits cost on this machine",
+		Short: "measure what keys, seals and limits cost on this machine",
 		Long: `Usage:
     cqbench keys [--messages FILE]
+    cqbench seal [--log FILE]
     cqbench limits [--cpu 1,2,4]
     cqbench all
 
-Measures what post-quantum keys, packet authentication and rate limits cost on
-this machine, in under a minute, and tells whether that got worse than a saved
+Measures what post-quantum keys, seals, packet tags and rate limits cost on this
+machine, in under a minute, and tells whether that got worse than a saved
 baseline. docs/bench.md says what each figure is and what it is not.`,
 		Example: `    $ cqbench keys --only hmac/100,hmac4/100 --time 20ms
     $ cqbench limits --only gcra/one,bound/decision --time 20ms`,
 	}
-	cmd.AddCommand(keysCommand(), limitsCommand(), allCommand())
+	cmd.AddCommand(keysCommand(), sealCommand(), limitsCommand(), allCommand())
 	return cmd
 }
 

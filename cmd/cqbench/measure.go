@@ -30,6 +30,7 @@ type figure struct {
 // options are the flags of all subcommands.
 type options struct {
 	messages string
+	log      string
 	cpu      []int
 
 	only     []string

@@ -49,8 +49,8 @@ func (out *outcome) page(set string) *report.Page {
 		{Name: "Built with", Value: report.String(m.Go + " " + m.OS + "/" + m.Arch)},
 		{Name: "Inputs", Value: report.String(out.session.Settings.Inputs)},
 	}, out.grid())
-	if slices.ContainsFunc(out.figures, func(f figure) bool { return f.bound != "" }) {
-		p.Parts = append(p.Parts, report.Paragraph("Bound: the share of the time that reading the clock and updating one word would take."))
+	if slices.ContainsFunc(out.figures, func(f figure) bool { return out.result(f.bound) != nil }) {
+		p.Parts = append(p.Parts, report.Paragraph("Bound: the share of the time that the bound/ figure takes, the least that the work could cost."))
 	}
 	if slices.ContainsFunc(out.figures, func(f figure) bool { return f.published > 0 }) {
 		p.Parts = append(p.Parts, report.Paragraph("CleitonQ: what it publishes, of another machine, an x86-64 Core i5, divided by the median here."))
@@ -81,7 +81,7 @@ func orUnknown(s string) string {
 // grid shows the figures to people, with the columns that have something in them.
 func (out *outcome) grid() *report.Grid {
 	has := func(test func(f figure) bool) bool { return slices.ContainsFunc(out.figures, test) }
-	bounds, published := has(func(f figure) bool { return f.bound != "" }), has(func(f figure) bool { return f.published > 0 })
+	bounds, published := has(func(f figure) bool { return out.result(f.bound) != nil }), has(func(f figure) bool { return f.published > 0 })
 	g := &report.Grid{Columns: []report.Column{{Name: "Figure"}, {Name: "Median"}, {Name: "p5..p95"}, {Name: "Rate"}, {Name: "Allocs"}}, Empty: "Nothing was measured."}
 	if bounds {
 		g.Columns = append(g.Columns, report.Column{Name: "Bound"})
@@ -153,7 +153,10 @@ func medianCells(r *bench.Result) (median, rate report.Cell) {
 	m := r.Median().Value
 	per := r.PerSecond().Value
 	text := scaled(per, digits, []string{"", "k", "M", "G"}) + "/s"
-	if r.Bytes > 0 {
+	switch {
+	case r.Items > 1:
+		text = scaled(per, digits, []string{"", "k", "M", "G"}) + " rec/s"
+	case r.Bytes > 0:
 		per = r.BytesPerSecond().Value
 		text = scaled(per, digits, []string{" B", " kB", " MB", " GB"}) + "/s"
 	}
