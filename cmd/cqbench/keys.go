@@ -64,7 +64,7 @@ func (o *options) readMessages() ([][]byte, error) {
 		for range 256 {
 			messages = append(messages, fmt.Appendf(nil, "%016x%016x", r.Uint64(), r.Uint64()))
 		}
-		o.inputs = "256 messages of a fixed seed"
+		o.addInputs("256 messages of a fixed seed")
 		return messages, nil
 	}
 	in, err := cli.Open(o.cmd, o.messages)
@@ -83,7 +83,7 @@ func (o *options) readMessages() ([][]byte, error) {
 	for _, t := range texts {
 		messages = append(messages, []byte(t))
 	}
-	o.inputs = fmt.Sprintf("%d messages, SHA-256 %x", len(texts), sha256.Sum256(data))
+	o.addInputs(fmt.Sprintf("%d messages, SHA-256 %x", len(texts), sha256.Sum256(data)))
 	return messages, nil
 }
 

@@ -29,10 +29,7 @@ func limitFigures(o *options) ([]figure, error) {
 	if cpu[0] < 1 || cpu[len(cpu)-1] > 1024 {
 		return nil, cli.Usagef("--cpu takes numbers from 1 to 1024")
 	}
-	if o.inputs != "" {
-		o.inputs += "; "
-	}
-	o.inputs += fmt.Sprintf("goroutines %v", cpu)
+	o.addInputs(fmt.Sprintf("goroutines %v", cpu))
 	var list []figure
 	tables := []*table{{name: "1k", keys: 1000}, {name: "1M", keys: 1_000_000}, {name: "1M-zipf", keys: 1_000_000, zipf: true}}
 	for _, g := range cpu {

@@ -48,6 +48,14 @@ type options struct {
 	figures []figure
 }
 
+// addInputs says what the next figures work on.
+func (o *options) addInputs(text string) {
+	if o.inputs != "" {
+		o.inputs += "; "
+	}
+	o.inputs += text
+}
+
 // addTo declares the flags that all subcommands have, and what the command does.
 func (o *options) addTo(cmd *cobra.Command, set string, figures func(*options) ([]figure, error)) {
 	o.set = set

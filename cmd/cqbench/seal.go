@@ -53,7 +53,7 @@ const maxLog = 256 << 20
 // sealFigures are the figures of seal.
 func sealFigures(o *options) ([]figure, error) {
 	data := generatedLog(20_000)
-	o.inputs = "20,000 generated records"
+	inputs := "20,000 generated records"
 	if o.log != "" {
 		in, err := cli.Open(o.cmd, o.log)
 		if err != nil {
@@ -66,8 +66,9 @@ func sealFigures(o *options) ([]figure, error) {
 		if len(data) > maxLog {
 			return nil, fmt.Errorf("%s is longer than %s", in.Name, cli.Size(maxLog))
 		}
-		o.inputs = fmt.Sprintf("a log, SHA-256 %x", sha256.Sum256(data))
+		inputs = fmt.Sprintf("a log, SHA-256 %x", sha256.Sum256(data))
 	}
+	o.addInputs(inputs)
 	seeds := tlog.NewSeeds(mav.Seeds())
 	key := must(pqsig.NewPrivateKey(pqsig.MLDSA87, make([]byte, pqsig.MLDSA87SeedSize)))
 	nonces := new(nonce.Source)
