@@ -21,6 +21,7 @@ type hold struct {
 	key         string
 	ask         Asker
 	began       time.Time
+	ready       chan struct{} // closed when it begins
 	connections int
 	expected    float64
 
@@ -51,12 +52,14 @@ type refusal struct {
 }
 
 func newHold(key string, ask Asker, c *Config) *hold {
-	return &hold{key: key, ask: ask, began: time.Now(), connections: c.Connections, expected: c.PerSecond}
+	return &hold{key: key, ask: ask, ready: make(chan struct{}), connections: c.Connections, expected: c.PerSecond}
 }
 
 // run asks until ctx is done, and returns when the last answer is there.
 func (h *hold) run(ctx context.Context) {
-	h.start(ctx, h.enough(ctx))
+	workers := h.enough(ctx)
+	close(h.ready)
+	h.start(ctx, workers)
 	tick := time.NewTicker(turn)
 	defer tick.Stop()
 	for {

@@ -73,6 +73,7 @@ func Run(ctx context.Context, config Config, ask Asker) (*Result, error) {
 // follow waits until a key's limit is known well enough, or long enough, and returns it as
 // it is then: later, others may ask.
 func (c *Config) follow(ctx context.Context, h *hold) (Key, error) {
+	<-h.ready
 	end := time.Now().Add(c.Longest)
 	for look := 500 * time.Millisecond; ; look += look / 4 {
 		var err error
