@@ -187,7 +187,7 @@ func (s *stage) play(t *testing.T, doc, dir string, blocks ...block) {
 
 // measures are the commands whose figures may be worth nothing on a machine that is
 // busy with other tests: then they say so by their exit code.
-var measures = regexp.MustCompile(`^flowload (run|find|limit|compare) `)
+var measures = regexp.MustCompile(`^flowload (run|find|limit|compare) |^cqbench `)
 
 const noVerdict = 4
 
