@@ -73,7 +73,6 @@ func Find(ctx context.Context, c *Config, f FindConfig) (*Result, error) {
 type finder struct {
 	found  func()    // ends the run
 	resize func(int) // tells the gate, of a real run
-	hook   func()
 
 	mu      sync.Mutex
 	s       *search
