@@ -2,12 +2,9 @@ package main
 
 import (
 	"crypto/rand"
-	"crypto/tls"
-	"crypto/x509"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -226,40 +223,13 @@ func (o *limitOptions) parseKeys() error {
 
 // open reads the files that the flags name.
 func (o *limitOptions) open(cmd *cobra.Command) error {
-	o.http.Body = o.body
-	if name, ok := strings.CutPrefix(o.body, "@"); ok {
-		in, err := cli.Open(cmd, name)
-		if err != nil {
-			return err
-		}
-		defer in.Close()
-		data, err := io.ReadAll(io.LimitReader(in, 16<<20+1))
-		if err != nil {
-			return err
-		}
-		if len(data) > 16<<20 {
-			return fmt.Errorf("%q is larger than 16 MB", name)
-		}
-		o.http.Body = string(data)
-	}
-	o.http.TLS = &tls.Config{InsecureSkipVerify: o.insecure}
-	if o.cacert == "" {
-		return nil
-	}
-	in, err := cli.Open(cmd, o.cacert)
+	body, err := textOrFile(cmd, o.body)
 	if err != nil {
 		return err
 	}
-	defer in.Close()
-	pem, err := io.ReadAll(io.LimitReader(in, 16<<20))
-	if err != nil {
-		return err
-	}
-	o.http.TLS.RootCAs = x509.NewCertPool()
-	if !o.http.TLS.RootCAs.AppendCertsFromPEM(pem) {
-		return cli.Hint(fmt.Errorf("%q holds no certificate", o.cacert), "it has to be PEM, with BEGIN CERTIFICATE")
-	}
-	return nil
+	o.http.Body = string(body)
+	o.http.TLS, err = trust(cmd, o.cacert, o.insecure)
+	return err
 }
 
 func probeLimit(cmd *cobra.Command, o *limitOptions) error {
