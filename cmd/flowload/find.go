@@ -81,6 +81,7 @@ func find(cmd *cobra.Command, o *findOptions, args []string) error {
 	if err != nil {
 		return cli.Usage(err)
 	}
+	collectOften()
 	line := newLiveLine(cmd)
 	c.Progress, c.ProgressEvery = line.tell, 500*time.Millisecond
 	r, err := load.Find(cmd.Context(), c, load.FindConfig{Longest: o.longest, Narrow: float64(o.narrow), Objectives: objectives, MaxLimit: o.most})

@@ -133,6 +133,7 @@ func run(cmd *cobra.Command, o *runOptions, args []string) error {
 	if !o.request.templates { // else each request may be of another client
 		c.Observe = waits.Observe
 	}
+	collectOften()
 	line := newLiveLine(cmd)
 	c.Progress, c.ProgressEvery = line.tell, 500*time.Millisecond
 	r, err := load.Run(cmd.Context(), c)
