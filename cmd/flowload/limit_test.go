@@ -79,6 +79,7 @@ func limitSchema(t *testing.T) *jsonschema.Schema {
 
 // TestLimitSchema validates the JSON of endpoints of several kinds, and their exit codes.
 func TestLimitSchema(t *testing.T) {
+	t.Parallel()
 	schema := limitSchema(t)
 	var mu sync.Mutex
 	used, began := 0, time.Now()
@@ -88,7 +89,7 @@ func TestLimitSchema(t *testing.T) {
 		args    []string
 		code    int
 	}{
-		{"as expected, with dates", limited(t, "100/s:burst=20"), []string{"--expect", "100/s:burst=20", "--key", "header:X-Key", "--tolerance", "20%"}, 0},
+		{"as expected, with dates", limited(t, "100/s:burst=100"), []string{"--expect", "100/s:burst=100", "--key", "header:X-Key", "--tolerance", "20%"}, 0},
 		{"too little", limited(t, "20/s:burst=20"), []string{"--expect", "100/s:burst=20"}, 1},
 		{"nothing refused", http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), []string{"--expect", "5/s:burst=1", "-d", "3s"}, 1},
 		{"only failures", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }), []string{"--expect", "50/s", "-d", "600ms"}, 4},
@@ -130,6 +131,7 @@ func TestLimitSchema(t *testing.T) {
 // TestLimitOfNginx measures the limits of a real nginx: with a burst, without one, and
 // with a burst that is delayed instead of refused.
 func TestLimitOfNginx(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("measures for some seconds")
 	}
@@ -162,7 +164,7 @@ http {
   server {
     listen %s;
     location /single { limit_req zone=b; try_files /x =204; }
-    location / { limit_req zone=a burst=20 nodelay; try_files /x =204; }
+    location / { limit_req zone=a burst=100 nodelay; try_files /x =204; }
   }
 }`, address)
 	if err := os.WriteFile(filepath.Join(dir, "nginx.conf"), []byte(config), 0o644); err != nil {
@@ -192,7 +194,7 @@ http {
 		path  string
 		rate  float64
 		burst int // one more than nginx calls it
-	}{{"/", 100, 21}, {"/single", 50, 1}} {
+	}{{"/", 100, 101}, {"/single", 50, 1}} {
 		expect := strconv.FormatFloat(c.rate, 'g', -1, 64) + "/s:burst=" + strconv.Itoa(c.burst)
 		_, r, stderr := limitJSON(t, schema, "http://"+address+c.path, "--expect", expect, "--key", "header:X-Key", "--tolerance", "10%")
 		m := r.Measured

@@ -153,6 +153,7 @@ func TestRunInterrupted(t *testing.T) {
 // TestFind finds the capacity of a handler that works on four requests at once. How near it comes is
 // for pkg/load's tests, in virtual time.
 func TestFind(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("searches for some seconds")
 	}

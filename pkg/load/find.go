@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"cqkit/pkg/latency"
@@ -74,9 +75,13 @@ type finder struct {
 	found  func()    // ends the run
 	resize func(int) // tells the gate, of a real run
 
+	// limit is what the gate is told. It is read under the gate's own lock, so that nothing that is held
+	// while the gate is called may be needed to read it.
+	limit    atomic.Int64
+	resizing sync.Mutex // orders the calls of resize
+
 	mu      sync.Mutex
 	s       *search
-	limit   int
 	over    bool
 	last    time.Duration // when the slice before ended
 	now     current
@@ -120,7 +125,7 @@ func (w *finder) begin(now time.Duration) {
 	if w.now.l != nil {
 		settle = max(settle, 2*max(w.now.l.trip, w.s.level(limit).trip))
 	}
-	w.limit = limit
+	w.limit.Store(int64(limit))
 	w.before = w.now
 	w.now = current{l: w.s.level(limit), began: now, from: now + settle, until: now + settle + length}
 	if w.now.l.seen.service == nil {
@@ -129,11 +134,7 @@ func (w *finder) begin(now time.Duration) {
 }
 
 // Limit implements vegas.Controller.
-func (w *finder) Limit() int {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.limit
-}
+func (w *finder) Limit() int { return int(w.limit.Load()) }
 
 // Update implements vegas.Controller. What a gate sees in its windows is not asked for.
 func (w *finder) Update(vegas.Window) int { return w.Limit() }
@@ -143,24 +144,32 @@ func (w *finder) attach(resize func(limit int)) { w.resize = resize }
 
 // observe takes a request down, and goes on to the next slice if this one is over.
 func (w *finder) observe(o *Observation) {
+	if !w.step(o) || w.resize == nil {
+		return
+	}
+	w.resizing.Lock()
+	defer w.resizing.Unlock()
+	w.resize(w.Limit())
+}
+
+// step tells whether the limit has changed.
+func (w *finder) step(o *Observation) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.take(o)
 	c := &w.now
 	if w.over || o.Done < c.until || c.n < leastAnswers && o.Done < c.until+slowest {
-		return
+		return false
 	}
 	trip := time.Duration(0)
 	if c.n > 0 {
 		trip = c.trips / time.Duration(c.n)
 	}
-	limit := w.limit
+	limit := w.Limit()
 	w.s.add(limit, slice{c.from, o.Done}, trip, o.Done-w.last)
 	w.last = o.Done
 	w.begin(o.Done)
-	if w.limit != limit && w.resize != nil {
-		w.resize(w.limit)
-	}
+	return w.Limit() != limit
 }
 
 const (

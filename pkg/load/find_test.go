@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
 	"testing"
 	"time"
 
@@ -273,7 +275,8 @@ func bisect(b *backend, seed uint64) (rate float64, limit int, p99, took time.Du
 	at := func(limit int) point {
 		w := newFinder(FindConfig{Longest: time.Hour, Narrow: 0.02, MaxLimit: limit}, seed, func() {})
 		h := w.now.l.seen.service
-		w.limit, w.now.until = limit, time.Second
+		w.limit.Store(int64(limit))
+		w.now.until = time.Second
 		w.s.stopped = true // a slice of a second, and no more
 		simulate(b, w, r)
 		took += time.Second
@@ -328,5 +331,23 @@ func TestFindBesideBisecting(t *testing.T) {
 				t.Errorf("%d servers, %s: %.1f%% wrong", servers, name, 100*worst)
 			}
 		}
+	}
+}
+
+// TestFindRuns searches a real, fast server on two loops: slices end in one loop while windows of the gate end in
+// the other.
+func TestFindRuns(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer s.Close()
+	targets, err := NewTargets(TargetOptions{}, Request{URL: s.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := Find(t.Context(), &Config{Targets: targets, Loops: 2, Seed: 1}, FindConfig{Longest: 2 * time.Second, MaxLimit: 16})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Capacity == nil || r.Capacity.Concurrency > 16 || r.Mode != ModeFind || r.Stopped {
+		t.Errorf("%+v, mode %s, stopped %v, %q", r.Capacity, r.Mode, r.Stopped, r.Client.Reasons)
 	}
 }
