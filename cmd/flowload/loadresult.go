@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"runtime/debug"
@@ -51,10 +52,10 @@ func (o *requestOptions) finish(cmd *cobra.Command, reports *cli.Reports, r *loa
 func noAnswer(r *load.Result) error {
 	for i, n := range r.Requests.Outcomes {
 		if text := r.Examples[load.Outcome(i)]; n > 0 && text != "" {
-			return errors.New(text)
+			return fmt.Errorf("%s: %s", r.Target, text)
 		}
 	}
-	return errors.New("no answer")
+	return fmt.Errorf("%s: no answer", r.Target)
 }
 
 // saveResult writes a result to a new file.

@@ -51,6 +51,9 @@ func unprivileged(t testing.TB, cmd *exec.Cmd, dir string) {
 		}
 	}
 	if u == nil {
+		if os.Getenv("CQKIT_REQUIRE") == "all" {
+			t.Fatal("PostgreSQL does not run as root, and there is no user postgres or nobody")
+		}
 		t.Skip("PostgreSQL does not run as root, and there is no user postgres or nobody")
 	}
 	uid, _ := strconv.ParseUint(u.Uid, 10, 32)
