@@ -37,6 +37,7 @@ const (
 var packages = map[string]layer{
 	"pkg/internal/avx": base, // vector registers left as they were found
 
+	"pkg/aead":       primitive, // ChaCha20-Poly1305 under counted nonces
 	"pkg/align":      primitive, // what became of a sequence of hashes
 	"pkg/atomicfile": primitive, // files that appear whole or not at all
 	"pkg/chunk":      primitive,
@@ -56,16 +57,17 @@ var packages = map[string]layer{
 	"pkg/trust":      primitive,
 	"pkg/vegas":      primitive,
 
-	"pkg/bench":   domain,
-	"pkg/guard":   domain,
-	"pkg/keyfile": domain,
-	"pkg/load":    domain,
-	"pkg/probe":   domain, // an endpoint's own rate limit, by asking it
-	"pkg/replay":  domain,
-	"pkg/seal":    domain,
-	"pkg/store":   domain,
-	"pkg/survey":  domain, // what is in a log, over tlog and mav
-	"pkg/wire":    domain,
+	"pkg/bench":         domain,
+	"pkg/guard":         domain,
+	"pkg/keyfile":       domain,
+	"pkg/load":          domain,
+	"pkg/probe":         domain, // an endpoint's own rate limit, by asking it
+	"pkg/replay":        domain,
+	"pkg/seal":          domain,
+	"pkg/store":         domain,
+	"pkg/survey":        domain, // what is in a log, over tlog and mav
+	"pkg/wire":          domain, // our signed commands, sessions, packets, anchors
+	"pkg/wire/cleitonq": domain, // the same of CleitonQ, byte for byte
 
 	"cmd/internal/cli":         house,
 	"cmd/internal/cli/clitest": testing_,
@@ -102,6 +104,7 @@ var libraries = map[string]string{
 	"github.com/prometheus/client_golang":   "pkg/guard",
 	"github.com/redis/go-redis/v9":          "pkg/store",
 	"go.opentelemetry.io/otel":              "pkg/guard",
+	"golang.org/x/crypto":                   "pkg/aead",
 	"golang.org/x/net":                      "pkg/load",
 	"golang.org/x/perf/benchmath":           "pkg/stat",
 	"golang.org/x/term":                     "cmd/internal/cli",
