@@ -191,12 +191,12 @@ func runGuard(cmd *cobra.Command, o *guardOptions) error {
 	if err != nil {
 		return err
 	}
+	if len(o.config.Limits) == 0 && o.config.Gate == nil {
+		cli.Warn(cmd, "nothing is limited: there is neither --gcra nor --vegas")
+	}
 	if o.check {
 		fmt.Fprintln(cmd.OutOrStdout(), "the settings are right")
 		return nil
-	}
-	if len(o.config.Limits) == 0 && o.config.Gate == nil {
-		cli.Warn(cmd, "nothing is limited: there is neither --gcra nor --vegas")
 	}
 	logger := newLogger(cmd, o.log)
 	stores, err := o.store.open(cmd.Context(), &o.config)
