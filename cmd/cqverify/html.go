@@ -1,8 +1,6 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"fmt"
 	"io"
 
@@ -61,22 +59,15 @@ type drawing struct {
 
 // draw reads a log once more, for a page.
 func draw(l *logfile.Log, seeds *tlog.Seeds) (*drawing, error) {
-	r := bufio.NewReaderSize(l.Reader(), tlog.HeadSize)
-	peek, err := r.Peek(tlog.HeadSize)
-	if err != nil && err != io.EOF {
-		return nil, fmt.Errorf("%q: %w", l.Path, err)
-	}
-	head := bytes.Clone(peek)
-	s, line, err := survey.Trace(r, head, seeds)
+	d := &drawing{info: newInfo(l.Path)}
+	err := d.info.survey(l.Reader(), func(r io.Reader, head []byte) (s *survey.Survey, err error) {
+		s, d.line, err = survey.Trace(r, head, seeds)
+		return s, err
+	})
 	if err != nil {
-		return nil, fmt.Errorf("%q: %w", l.Path, err)
+		return nil, err
 	}
-	n := &info{Log: l.Path, Format: "tlog", Warnings: []string{}, Sources: map[string]uint64{}, Messages: map[string]uint64{}}
-	if s.Records == 0 && s.Kind == "" {
-		s.Kind = kind(l.Path, head)
-	}
-	n.fill(s)
-	return &drawing{n, line}, nil
+	return d, nil
 }
 
 // draw reads the log for a page.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -9,6 +8,7 @@ import (
 	"io"
 	"runtime"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -86,6 +86,10 @@ type info struct {
 	err     error
 }
 
+func newInfo(log string) *info {
+	return &info{Log: log, Format: "tlog", Warnings: []string{}, Sources: map[string]uint64{}, Messages: map[string]uint64{}}
+}
+
 func infoAll(cmd *cobra.Command, page *pageFlag, recursive bool, args []string) error {
 	go mav.Seeds() // while the folders are listed; they are kept
 	logs := logfile.Find(args, recursive)
@@ -114,10 +118,7 @@ func infoAll(cmd *cobra.Command, page *pageFlag, recursive bool, args []string) 
 }
 
 func oneInfo(cmd *cobra.Command, l logfile.Found, seeds *tlog.Seeds, progress *cli.Progress, drawn bool) *info {
-	n := &info{
-		Log: l.Path, Format: "tlog", Warnings: []string{},
-		Sources: map[string]uint64{}, Messages: map[string]uint64{},
-	}
+	n := newInfo(l.Path)
 	switch n.err = l.Err; {
 	case n.err != nil:
 	case drawn:
@@ -134,13 +135,24 @@ func (n *info) read(cmd *cobra.Command, seeds *tlog.Seeds, progress *cli.Progres
 		return err
 	}
 	defer in.Close()
-	r := bufio.NewReaderSize(progress.Reader(in), tlog.HeadSize)
-	peek, err := r.Peek(tlog.HeadSize)
-	if err != nil && err != io.EOF {
+	return n.survey(progress.Reader(in), func(r io.Reader, head []byte) (*survey.Survey, error) {
+		return survey.Of(r, head, seeds)
+	})
+}
+
+// heads are buffers for what logs begin with.
+var heads = sync.Pool{New: func() any { return new([tlog.HeadSize]byte) }}
+
+// survey takes over what of finds in a log, which it is given with what it begins with.
+func (n *info) survey(r io.Reader, of func(r io.Reader, head []byte) (*survey.Survey, error)) error {
+	buf := heads.Get().(*[tlog.HeadSize]byte)
+	defer heads.Put(buf)
+	size, err := io.ReadFull(r, buf[:])
+	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
 		return fmt.Errorf("%q: %w", n.Log, err)
 	}
-	head := bytes.Clone(peek) // reading on overwrites it
-	s, err := survey.Of(r, head, seeds)
+	head := buf[:size]
+	s, err := of(io.MultiReader(bytes.NewReader(head), r), head)
 	if err != nil {
 		return fmt.Errorf("%q: %w", n.Log, err)
 	}

@@ -7,6 +7,7 @@ package survey
 import (
 	"fmt"
 	"io"
+	"sync"
 	"time"
 
 	"cqkit/pkg/mav"
@@ -58,15 +59,18 @@ func Of(r io.Reader, head []byte, seeds *tlog.Seeds) (*Survey, error) {
 // walk surveys a log and lets a tracer, if there is one, follow.
 func walk(r io.Reader, head []byte, seeds *tlog.Seeds, trace *tracer) (*Survey, error) {
 	look := tlog.Detect(head, seeds)
-	c := counter{
-		s: Survey{
-			Format:       look.Format,
-			LittleEndian: look.LittleEndian,
-			Sources:      make(map[Source]uint64),
-			Messages:     make(map[string]uint64),
-		},
-		high: make(map[uint32]uint64),
+	c := counters.Get().(*counter)
+	defer func() {
+		*c = counter{} // what is returned must not be kept by it, nor keep it
+		counters.Put(c)
+	}()
+	c.s = Survey{
+		Format:       look.Format,
+		LittleEndian: look.LittleEndian,
+		Sources:      make(map[Source]uint64),
+		Messages:     make(map[string]uint64),
 	}
+	c.high = make(map[uint32]uint64)
 	scan := tlog.NewScanner(r, seeds, look.Format)
 	for {
 		seg, err := scan.Next()
@@ -87,7 +91,7 @@ func walk(r io.Reader, head []byte, seeds *tlog.Seeds, trace *tracer) (*Survey, 
 		}
 	}
 	c.finish(head)
-	return &c.s, nil
+	return new(c.s), nil
 }
 
 // counter keeps what is counted per record in arrays.
@@ -99,6 +103,9 @@ type counter struct {
 	clock    clockCheck
 	lastTime int64
 }
+
+// counters are those that are not in use: one takes a megabyte.
+var counters = sync.Pool{New: func() any { return new(counter) }}
 
 type sender struct {
 	frames uint64 // whose checksum holds

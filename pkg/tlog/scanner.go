@@ -3,6 +3,7 @@ package tlog
 import (
 	"encoding/binary"
 	"io"
+	"sync"
 )
 
 // Kind tells records from gaps.
@@ -89,11 +90,14 @@ const lookahead = 2*MaxRecord + 16
 // bufferSize is what a Scanner over a reader keeps in memory.
 const bufferSize = 256 << 10
 
+// buffers are those of scanners that came to the end of their input.
+var buffers = sync.Pool{New: func() any { return new([bufferSize]byte) }}
+
 // NewScanner returns a scanner over r. Gaps longer than its buffer come in several
 // segments, all but the last with More set.
 func NewScanner(r io.Reader, seeds *Seeds, format Format) *Scanner {
 	s := newScanner(seeds, format)
-	s.r, s.buf = r, make([]byte, 0, bufferSize)
+	s.r, s.buf = r, buffers.Get().(*[bufferSize]byte)[:0]
 	return s
 }
 
@@ -174,6 +178,10 @@ func (s *Scanner) cutGap(more bool) *Segment {
 }
 
 func (s *Scanner) end() (*Segment, error) {
+	if s.r != nil && s.buf != nil {
+		buffers.Put((*[bufferSize]byte)(s.buf[:bufferSize]))
+		s.buf, s.pos = nil, 0
+	}
 	if s.err != nil {
 		return nil, s.err
 	}
