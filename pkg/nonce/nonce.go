@@ -4,8 +4,10 @@
 // from a clock that the caller reads, shared by any number of goroutines. A
 // [Tracker] is the receiver's half: it accepts a number only if it is greater
 // than every number accepted before, so that a replayed message is refused. A
-// [File] is a tracker for many signers and subjects that outlives the process
-// and is shared between processes; its format is docs/nonce.md.
+// [Window] accepts numbers in any order, each once, for datagrams that the network
+// reorders. A [File] is a tracker for many signers and subjects that outlives the
+// process and is shared between processes; its format is docs/nonce.md. With one,
+// [DurableSource] and [DurableTracker] go on where a killed process stopped.
 //
 // Zero is never given out and never accepted. Nothing wraps: a source that
 // has given out 2^64-1 is exhausted and says so for ever.
