@@ -27,8 +27,8 @@ type definition struct {
 }
 
 var definitions = sync.OnceValue(func() map[uint32]definition {
-	defs := make(map[uint32]definition, len(all.Dialect.Messages))
-	for _, m := range all.Dialect.Messages {
+	defs := make(map[uint32]definition, len(all.Dialect.Messages)+1)
+	for _, m := range append([]message.Message{&MessageCleitonqChunk{}}, all.Dialect.Messages...) {
 		rw := &message.ReadWriter{Message: m}
 		if err := rw.Initialize(); err != nil {
 			panic(fmt.Sprintf("mav: gomavlib's definition of %T: %v", m, err))
