@@ -47,6 +47,25 @@ func BenchmarkGate(b *testing.B) {
 	})
 }
 
+// BenchmarkGateNow is BenchmarkGate by TryNow, which leaves some requests untimed.
+func BenchmarkGateNow(b *testing.B) {
+	b.ReportAllocs()
+	g, err := NewGate(NewVegas(Config{Initial: 1000}), GateConfig{Queue: 100})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			p, ok := g.TryNow(Class{})
+			if !ok {
+				b.Error("refused")
+				return
+			}
+			p.Done(Success)
+		}
+	})
+}
+
 // BenchmarkDo is BenchmarkGate by Do, which leaves some requests untimed.
 func BenchmarkDo(b *testing.B) {
 	b.ReportAllocs()

@@ -16,7 +16,8 @@
 //	}
 //
 // Controllers have no clock: they are functions of the windows they were given. Gates take
-// the time as an argument, except for Acquire and Do, which wait.
+// the time as an argument, except for Acquire and Do, which wait, and TryNow and Done, which
+// save most looks at the clock.
 //
 // docs/vegas.md has the formulas, where they differ from their source and why,
 // what is promised, and measurements beside other limiters. The package does not limit rates,

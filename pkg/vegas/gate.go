@@ -1,11 +1,8 @@
 package vegas
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"math"
-	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -142,20 +139,37 @@ func (g *Gate) Now() time.Duration { return time.Since(g.origin) }
 
 // Try takes a permit if the limit allows, and never waits nor passes those who
 // wait. The request starts at now, which is a time as of Now; a caller that never
-// waits may use times of its own instead, from zero on.
+// waits may use times of its own instead, from zero on. It is timed; TryNow may save
+// the clock.
 func (g *Gate) Try(now time.Duration, c Class) (Permit, bool) {
+	part, ok := g.enter(c)
+	if !ok {
+		return Permit{}, false
+	}
+	return Permit{gate: g, start: now, part: part}, true
+}
+
+// enter takes a permit, and returns the partition it is of, or counts a refusal.
+func (g *Gate) enter(c Class) (part int32, ok bool) {
+	if part, ok = g.pass(c); !ok {
+		g.refused.Add(1)
+	}
+	return part, ok
+}
+
+// pass takes a permit if there is one and nobody waits for it.
+func (g *Gate) pass(c Class) (part int32, ok bool) {
 	if g.parts != nil {
-		return g.tryPart(now, c)
+		return g.passPart(c)
 	}
 	for {
 		s := g.state.Load()
 		if inFlight(s) >= limitOf(s) || waiters(s) != 0 {
-			g.refused.Add(1)
-			return Permit{}, false
+			return 0, false
 		}
 		if g.state.CompareAndSwap(s, s+1) {
 			g.began(inFlight(s) + 1)
-			return Permit{gate: g, start: now}, true
+			return 0, true
 		}
 	}
 }
@@ -173,10 +187,7 @@ type Permit struct {
 	part  int32
 }
 
-// untimed is the start of a request that gives no sample and ends no window.
-const untimed time.Duration = math.MinInt64
-
-// Start returns when the request started.
+// Start returns when the request started, or a negative time if it is not timed.
 func (p Permit) Start() time.Duration { return p.start }
 
 // Release gives the permit back at now and tells how the request went. It must be
@@ -286,53 +297,4 @@ func (g *Gate) Stats() Stats {
 	st.Last = g.last
 	g.meter.mu.Unlock()
 	return st
-}
-
-// Do waits for a permit of the zero Class as Acquire does, calls f and releases the
-// permit with what Classify makes of f's error, which it returns. If f panics, the permit is
-// released with Ignore. While a window has more samples than it needs, a part of the
-// calls, chosen at random, is not timed.
-func (g *Gate) Do(ctx context.Context, f func(context.Context) error) error {
-	return g.DoClass(ctx, Class{}, f)
-}
-
-// DoClass is Do for a request of class c.
-func (g *Gate) DoClass(ctx context.Context, c Class, f func(context.Context) error) error {
-	p, err := g.acquire(ctx, c, g.sampled())
-	if err != nil {
-		return err
-	}
-	outcome := Ignore
-	defer func() { p.finish(outcome) }()
-	err = f(ctx)
-	outcome = g.cfg.Classify(err)
-	return err
-}
-
-// sampled tells whether to time a request of Do. Reading the clock twice costs several
-// times what the rest of the gate does.
-func (g *Gate) sampled() bool {
-	mask := g.mask.Load()
-	return mask == 0 || rand.Uint32()&mask == 0
-}
-
-// finish releases p at the present time, without a look at the clock if p is not timed.
-func (p Permit) finish(o Outcome) {
-	now := untimed
-	if p.start != untimed {
-		now = p.gate.Now()
-	}
-	p.Release(now, o)
-}
-
-// Classify is the Outcome of an error where nothing else is configured: Success for
-// nil, Overload for ErrOverload and context.DeadlineExceeded, Ignore for all others.
-func Classify(err error) Outcome {
-	switch {
-	case err == nil:
-		return Success
-	case errors.Is(err, ErrOverload), errors.Is(err, context.DeadlineExceeded):
-		return Overload
-	}
-	return Ignore
 }

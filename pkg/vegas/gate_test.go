@@ -82,12 +82,17 @@ func nan() float64 { z := 0.0; return z / z }
 func TestNeverAboveLimit(t *testing.T) {
 	for name, cfg := range map[string]GateConfig{
 		"try":        {},
+		"part timed": {},
 		"queue":      {Queue: 64, Patience: time.Minute},
 		"partitions": {Queue: 64, Patience: time.Minute, Partitions: []float64{0.3, 0.3}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			const most = 12
 			g := newGate(t, most, cfg)
+			timed := name != "part timed"
+			if !timed {
+				g.mask.Store(3) // until the window ends
+			}
 			var held, worst, served atomic.Int64
 			var bound, resizes atomic.Int64 // what held may not pass, and how often that changed
 			bound.Store(most)
@@ -108,8 +113,10 @@ func TestNeverAboveLimit(t *testing.T) {
 							p, err = g.Acquire(cctx, c)
 							ok = err == nil
 							cancel()
-						} else {
+						} else if timed {
 							p, ok = g.Try(g.Now(), c)
+						} else {
+							p, ok = g.TryNow(c)
 						}
 						if !ok {
 							runtime.Gosched()
@@ -122,7 +129,11 @@ func TestNeverAboveLimit(t *testing.T) {
 						perturb()
 						served.Add(1)
 						held.Add(-1)
-						p.Release(g.Now(), Outcome(r.IntN(3)))
+						if o := Outcome(r.IntN(3)); timed {
+							p.Release(g.Now(), o)
+						} else {
+							p.Done(o)
+						}
 					}
 				})
 			}

@@ -45,7 +45,7 @@ func (v *view) raise(n int) {
 type meter struct {
 	view atomic.Pointer[view]
 	due  atomic.Int64  // when the window may end
-	mask atomic.Uint32 // of the requests of Do, one in mask + 1 is timed
+	mask atomic.Uint32 // of the requests of TryNow and Do, one in mask + 1 is timed
 	_    [104]byte
 
 	mu    sync.Mutex
@@ -81,6 +81,11 @@ func (m *meter) end(now time.Duration, inFlight int) (Window, bool) {
 	}
 	w.Samples, w.RTT, w.StdErr = v.rtt.trimmedMean()
 	if !enough(w) {
+		// Where only a part is timed, those that are come every tenth of a millisecond; or
+		// else far fewer come than did.
+		if now-time.Duration(m.due.Load()) > windowRetry {
+			m.mask.Store(0)
+		}
 		wait := windowRetry
 		if w.Samples == 0 && w.Overloads == 0 {
 			wait = windowShort

@@ -1,9 +1,6 @@
 package vegas
 
-import (
-	"fmt"
-	"time"
-)
+import "fmt"
 
 // A partition has own(L) permits of a limit L for itself and shares the rest. With
 // n_i in flight, it gets one more if n_i < own_i, or if the others leave something of
@@ -62,16 +59,11 @@ func (g *Gate) partOf(c Class) int {
 	return min(max(0, c.Partition), len(g.parts)-1)
 }
 
-func (g *Gate) tryPart(now time.Duration, c Class) (Permit, bool) {
+func (g *Gate) passPart(c Class) (int32, bool) {
 	i := g.partOf(c)
 	g.qmu.Lock()
-	ok := !g.queue.waits(i) && g.take(i, 0)
-	g.qmu.Unlock()
-	if !ok {
-		g.refused.Add(1)
-		return Permit{}, false
-	}
-	return Permit{gate: g, start: now, part: int32(i)}, true
+	defer g.qmu.Unlock()
+	return int32(i), !g.queue.waits(i) && g.take(i, 0)
 }
 
 // take takes a permit for partition i and takes waiting, 0 or 1, from the waiters. The

@@ -218,34 +218,21 @@ func (g *Gate) acquire(ctx context.Context, c Class, timed bool) (Permit, error)
 	if err := ctx.Err(); err != nil {
 		return Permit{}, err
 	}
-	part := g.partOf(c)
-	if g.parts == nil {
-		for {
-			s := g.state.Load()
-			if inFlight(s) >= limitOf(s) || waiters(s) != 0 {
-				break
+	part := int32(g.partOf(c))
+	if g.parts == nil || g.cfg.Queue == 0 { // or else enqueue looks, under the lock it takes anyway
+		if _, ok := g.pass(c); ok {
+			start := untimed
+			if timed {
+				start = g.Now()
 			}
-			if g.state.CompareAndSwap(s, s+1) {
-				g.began(inFlight(s) + 1)
-				start := untimed
-				if timed {
-					start = g.Now()
-				}
-				return Permit{gate: g, start: start}, nil
-			}
+			return Permit{gate: g, start: start, part: part}, nil
 		}
 	}
 	if g.cfg.Queue == 0 {
-		if g.parts != nil {
-			if p, ok := g.tryPart(g.Now(), c); ok {
-				return p, nil
-			}
-			return Permit{}, ErrFull
-		}
 		g.refused.Add(1)
 		return Permit{}, ErrFull
 	}
-	w, wait, ok := g.enqueue(part, level(c.Priority))
+	w, wait, ok := g.enqueue(int(part), level(c.Priority))
 	if !ok {
 		g.refused.Add(1)
 		return Permit{}, ErrFull
@@ -262,7 +249,7 @@ func (g *Gate) acquire(ctx context.Context, c Class, timed bool) (Permit, error)
 			return Permit{}, err
 		}
 	}
-	return Permit{gate: g, start: g.Now(), part: int32(part)}, nil
+	return Permit{gate: g, start: g.Now(), part: part}, nil
 }
 
 // enqueue takes a permit for partition part, or else puts a waiter into the queue, makes

@@ -38,7 +38,7 @@ func contenders(tb testing.TB) []contender {
 		must(err)
 		return g
 	}
-	g, d := gate(), gate()
+	g, n, d := gate(), gate(), gate()
 	call := func(context.Context) error { return nil }
 	s := semaphore.NewWeighted(1000)
 	f := adaptivelimiter.NewWithDefaults[any]()
@@ -50,6 +50,11 @@ func contenders(tb testing.TB) []contender {
 		{"gate, Try and Release", func() {
 			if p, ok := g.Try(g.Now(), cqvegas.Class{}); ok {
 				p.Release(g.Now(), cqvegas.Success)
+			}
+		}},
+		{"gate, TryNow and Done", func() {
+			if p, ok := n.TryNow(cqvegas.Class{}); ok {
+				p.Done(cqvegas.Success)
 			}
 		}},
 		{"gate, Do", func() { _ = d.Do(ctx, call) }},
