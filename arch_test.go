@@ -27,8 +27,9 @@ const (
 	base      layer = "base"      // nothing, and is hidden below pkg/internal
 	primitive layer = "primitive" // base
 	domain    layer = "domain"    // primitives
+	measured  layer = "measured"  // primitives, domain: what is timed
 	house     layer = "house"     // the primitives and house packages named with it
-	command   layer = "command"   // house, domain, primitives
+	command   layer = "command"   // house, measured, domain, primitives
 	testing_  layer = "testing"   // house, and imported by tests only
 )
 
@@ -69,8 +70,12 @@ var packages = map[string]layer{
 	"pkg/wire":          domain, // our signed commands, sessions, packets, anchors
 	"pkg/wire/cleitonq": domain, // the same of CleitonQ, byte for byte
 
+	"pkg/bench/figures": measured,  // what cqbench, go test -bench and the comparisons with peers time
+	"pkg/bench/link":    primitive, // what a link carries, and what authentication takes of it
+
 	"cmd/internal/cli":         house,
 	"cmd/internal/cli/clitest": testing_,
+	"cmd/internal/keyring":     house, // the keys, trust files and revocation lists that -k names; seeds in tokens
 	"cmd/internal/logfile":     house, // logs as the commands are given them: files, folders, "-"
 
 	"cmd/cqbench":  command,
@@ -84,6 +89,7 @@ var packages = map[string]layer{
 var houseImports = map[string][]string{
 	"cmd/internal/cli":         {"pkg/atomicfile", "pkg/report"}, // writing files; cleaning messages
 	"cmd/internal/cli/clitest": {"cmd/internal/cli"},
+	"cmd/internal/keyring":     {"cmd/internal/cli", "pkg/keyfile", "pkg/nonce", "pkg/pqsig", "pkg/trust"},
 	"cmd/internal/logfile":     {"cmd/internal/cli"},
 }
 
@@ -238,10 +244,12 @@ func TestImportsPointDown(t *testing.T) {
 				allowed = other == base
 			case domain:
 				allowed = other == primitive
+			case measured:
+				allowed = other == primitive || other == domain
 			case house, testing_:
 				allowed = slices.Contains(houseImports[s.path], inner)
 			case command:
-				allowed = other == primitive || other == domain || other == house
+				allowed = other == primitive || other == domain || other == house || other == measured
 			}
 			if !allowed {
 				t.Errorf("%s/%s: a %s may not import %s, a %s", s.path, file, own, inner, packages[inner])
