@@ -9,7 +9,7 @@ const foreignShare = 100
 func (v *Verdict) explain(p *Parsed, q *Request, covered bool) error {
 	v.Outcome = Altered
 	v.Reason = "the log differs from what was sealed"
-	log, err := cut(q.Log, q.Seeds, q.Workers)
+	log, err := v.cut(q)
 	if err != nil {
 		return err
 	}
@@ -38,7 +38,27 @@ func (v *Verdict) explain(p *Parsed, q *Request, covered bool) error {
 	}
 	v.Presented = &log.sum
 	v.Findings, err = describe(runs, p.gapLeaves(), log)
+	v.bare.locate(v.Findings)
 	return err
+}
+
+// cut cuts the log to be explained. Carriers that turn out to stand inside a segment
+// are put back first.
+func (v *Verdict) cut(q *Request) (*presented, error) {
+	if v.bare == nil {
+		return cut(q.Log, q.Seeds, q.Workers, nil)
+	}
+	begins, done := v.bare.inStep()
+	log, err := cut(q.Log, q.Seeds, q.Workers, begins)
+	if err != nil {
+		return nil, err
+	}
+	in := done()
+	if in == v.bare {
+		return log, nil
+	}
+	v.setBare(in, q)
+	return cut(q.Log, q.Seeds, q.Workers, nil)
 }
 
 // sealedPrefixes returns the index, nil if there is none or it cannot be used.
@@ -52,7 +72,7 @@ func (v *Verdict) sealedPrefixes(p *Parsed, q *Request, covered bool) ([]uint64,
 	}
 	if covered {
 		// What was sealed is there, whole: its index can be made again.
-		return resealed(q.Log, p.Notes, q.Workers)
+		return resealed(q.Log, v.bare.places(), p.Notes, q.Workers)
 	}
 	return nil, nil
 }

@@ -142,11 +142,11 @@ func TestOpenEnd(t *testing.T) {
 	}
 	// With what an index would tell.
 	log := joined(slices.Concat(r[:10], r[55:56], r[11:50], r[:3], r[56:58]))
-	p, err := cut(asLog(log), seeds, 1)
+	p, err := cut(asLog(log), seeds, 1, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	prefixes, err := cut(asLog(joined(r[:40])), seeds, 1)
+	prefixes, err := cut(asLog(joined(r[:40])), seeds, 1, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -55,13 +55,14 @@ func openSealed(log Log, seal []byte, workers int) (*sealedLog, error) {
 
 // resealed returns the index of a log that fits its notes, as it was when it was
 // sealed.
-func resealed(log Log, notes []*Note, workers int) ([]uint64, error) {
+func resealed(log Log, places []int64, notes []*Note, workers int) ([]uint64, error) {
 	prefixes := make([]uint64, 0, notes[len(notes)-1].Leaves)
 	w := newWalker(log, workers, func(raw []byte) error {
 		prefixes = appendPrefixes(prefixes, raw)
 		return nil
 	})
 	defer w.close()
+	w.places = places
 	if _, err := w.all(notes); err == errDiffers || err == errSpan {
 		return nil, errChanged
 	} else if err != nil {

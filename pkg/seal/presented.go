@@ -37,8 +37,9 @@ type nearby struct {
 	data   []byte // of the records among them
 }
 
-// cut scans the whole log once more. It keeps 8 bytes a segment.
-func cut(log Log, seeds *tlog.Seeds, workers int) (*presented, error) {
+// cut scans the whole log once more. It keeps 8 bytes a segment. begins is told where
+// each segment begins, if it is set.
+func cut(log Log, seeds *tlog.Seeds, workers int, begins func(offset int64)) (*presented, error) {
 	p := &presented{log: log, seeds: seeds}
 	t := newTree(workers, func(raw []byte) error {
 		p.prefixes = appendPrefixes(p.prefixes, raw)
@@ -60,6 +61,9 @@ func cut(log Log, seeds *tlog.Seeds, workers int) (*presented, error) {
 		end += int64(len(seg.Data))
 		if !inGap && t.count%tileLeaves == 0 {
 			p.marks = append(p.marks, seg.Offset)
+		}
+		if !inGap && begins != nil {
+			begins(seg.Offset)
 		}
 		if seg.Kind == tlog.Record {
 			p.sum.span(seg.Time())

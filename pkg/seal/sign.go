@@ -28,6 +28,10 @@ type Options struct {
 	// worth keeping only if Sign returns no error.
 	Index io.Writer
 
+	// Embed, if set, is written the log with its seal inside (docs/seal-format.md,
+	// "In-band"). Like Index it is complete only if Sign returns no error.
+	Embed io.Writer
+
 	// EveryRecords and EverySpan, if positive, add a note whenever so many records,
 	// or so much time by the records' clock, have passed since the last one.
 	EveryRecords uint64
@@ -49,6 +53,8 @@ type Summary struct {
 	HasSpan        bool
 	First, Last    int64  // time of the first and last record, µs since 1970 UTC
 	SigningSecrets uint64 // SETUP_SIGNING frames: each holds a MAVLink signing key
+	Carriers       uint64 // records that carry the seal, with Options.Embed
+	CarrierBytes   int64
 }
 
 // idSetupSigning is MAVLink's SETUP_SIGNING, whose payload is a secret key.
@@ -82,8 +88,12 @@ func Sign(r io.Reader, seeds *tlog.Seeds, key SigningKey, o Options) ([]byte, *S
 	if err := s.note(true); err != nil {
 		return nil, nil, err
 	}
-	if tiles := encodeTiles(s.tree.allTiles()); len(s.out)+len(tiles) <= MaxSealBytes {
-		s.out = append(s.out, tiles...)
+	tiles := joinTiles(s.tree.allTiles())
+	if text := pemTiles(tiles); len(text) > 0 && len(s.out)+len(text) <= MaxSealBytes {
+		s.out = append(s.out, text...)
+		if err := s.embed(tilesPart, s.last, tiles); err != nil {
+			return nil, nil, err
+		}
 	}
 	return s.out, &s.sum, nil
 }
@@ -112,9 +122,10 @@ type signer struct {
 	gapHash merkle.LeafWriter
 	inGap   bool
 
-	prev        *[32]byte
-	noteRecords uint64 // records at the last note
-	noteTime    int64  // record time at the last note
+	last        *Note
+	prev        *[32]byte // its digest
+	noteRecords uint64    // records at the last note
+	noteTime    int64     // record time at the last note
 	index       hash.Hash
 }
 
@@ -145,6 +156,11 @@ func newSigner(key SigningKey, o Options) (*signer, error) {
 func (s *signer) add(seg *tlog.Segment) error {
 	size := int64(len(seg.Data))
 	s.sum.Bytes += size
+	if s.o.Embed != nil {
+		if _, err := s.o.Embed.Write(seg.Data); err != nil {
+			return fmt.Errorf("writing the log with its seal: %w", err)
+		}
+	}
 	if seg.Kind == tlog.Gap {
 		if !s.inGap {
 			s.gaps = append(s.gaps, GapAt{Offset: seg.Offset, Leaf: s.tree.count})
@@ -218,7 +234,23 @@ func (s *signer) note(final bool) error {
 		return fmt.Errorf("the seal would have more than %d notes: ask for fewer", maxNotes)
 	}
 	digest := n.Digest()
-	s.prev, s.gaps, s.noteRecords, s.noteTime = &digest, nil, s.sum.Records, s.sum.Last
+	s.last, s.prev, s.gaps, s.noteRecords, s.noteTime = n, &digest, nil, s.sum.Records, s.sum.Last
 	s.sum.Origin = n.Origin()
+	return s.embed(notePart, n, signed)
+}
+
+// embed writes the carriers of a note, or of the tiles behind the last one.
+func (s *signer) embed(kind partKind, n *Note, whole []byte) error {
+	if s.o.Embed == nil {
+		return nil
+	}
+	for _, p := range cutParts(kind, n, uint32(s.sum.Notes-1), whole, s.sum.Carriers) {
+		raw := p.appendCarriers(nil)
+		if _, err := s.o.Embed.Write(raw); err != nil {
+			return fmt.Errorf("writing the log with its seal: %w", err)
+		}
+		s.sum.Carriers += p.carriers()
+		s.sum.CarrierBytes += int64(len(raw))
+	}
 	return nil
 }

@@ -35,18 +35,35 @@ type Verdict struct {
 
 	SealedGaps uint64 // gaps that were sealed; the other leaves are records
 	Key        *Key   // the key that verified it, nil otherwise
+	Standing          // of the key, if it has something that says when it counts
 
 	Covered   int64     // bytes of the log, from its start, that the seal vouches for
 	Beyond    int64     // bytes behind what the seal covers
 	Secrets   uint64    // SETUP_SIGNING frames met: each holds a MAVLink signing key
 	Presented *Contents // what the log holds, nil if it was not looked at
 	Findings  []Finding // in the order of the presented log
+
+	// Inside means that the seal stands inside the log, or goes on there. Sizes and counts
+	// are then those of the bare log, without the records that carry the seal, which Bare
+	// reads; only where findings stand, their Offset, Bytes, Index and Leaf, is told for
+	// the file as it is. Otherwise Bare is the log.
+	Inside       bool
+	Bare         Log
+	Carriers     uint64 // records that carry the seal
+	CarrierBytes int64
+
+	// Agrees are seals inside a log that fits the seal beside it, by keys that count, which
+	// it fits, too.
+	Agrees []*Note
+
+	bare *bareLog // nil unless there are carriers
 }
 
 // Request is a seal to check a log against.
 type Request struct {
 	Log   Log
 	Seal  []byte
+	Alone bool         // there is no Seal beside the log: one may stand inside it
 	Index *Log         // the index file, nil without one
 	Keys  []Key        // the keys that count
 	Seeds *tlog.Seeds  // to cut a log that was altered
@@ -65,20 +82,39 @@ func Verify(q Request) (*Verdict, error) {
 	if q.Workers < 1 {
 		q.Workers = runtime.NumCPU()
 	}
-	v := new(Verdict)
+	if q.Alone {
+		return verifyInside(&q)
+	}
+	v := &Verdict{Bare: q.Log}
 	p, err := Parse(q.Seal)
 	if err != nil {
 		v.Outcome, v.Reason = Malformed, err.Error()
 		return v, nil
 	}
+	return v, v.judge(p, &q)
+}
+
+// judge judges a log by a seal that was parsed.
+func (v *Verdict) judge(p *Parsed, q *Request) error {
 	v.Note, v.Notes, v.SealedGaps = p.Last(), len(p.Notes), uint64(len(p.gapLeaves()))
 	if err := v.checkKey(p, q.Keys); err != nil {
-		return v, nil
+		return nil
 	}
 	index := startIndexCheck(q.Index, v.Note, q.Workers)
-	holds, secrets, err := walk(q.Log, p.Notes, q.Workers)
-	v.Secrets = secrets
-	if indexErr := index(); indexErr != nil {
+	found, err := walk(q.Log, v.bare.places(), p.Notes, q.Workers)
+	indexErr := index()
+	differs := err == errDiffers || err == nil && v.Note.Final && q.Log.Size > v.Note.Bytes
+	if differs && v.bare == nil {
+		with, err := v.takeOut(p, q)
+		if err != nil || v.Outcome != "" {
+			return err
+		}
+		if with != nil {
+			return v.judge(with, q)
+		}
+	}
+	v.Secrets = found.secrets
+	if indexErr != nil {
 		q.Index = nil
 		v.warn("%v", indexErr)
 	}
@@ -90,18 +126,23 @@ func Verify(q Request) (*Verdict, error) {
 	case err == nil || err == errDiffers:
 	case err == errSpan:
 		v.Outcome, v.Reason = Malformed, err.Error()
-		return v, nil
+		return nil
 	default:
-		return nil, err
+		return err
 	}
-	if holds > 0 {
-		v.Covered = p.Notes[holds-1].Bytes
+	if found.holds > 0 {
+		v.Covered = p.Notes[found.holds-1].Bytes
 	}
 	v.Beyond = max(0, q.Log.Size-v.Note.Bytes)
-	if err != nil || v.Note.Final && v.Beyond > 0 {
-		return v, v.explain(p, &q, err == nil)
+	if differs {
+		return v.explain(p, q, err == nil)
 	}
-	return v, v.conclude(p, &q)
+	if found.chunks && v.bare == nil {
+		if err := v.alsoInside(q); err != nil {
+			return err
+		}
+	}
+	return v.conclude(p, q)
 }
 
 // checkKey finds the key of the seal and verifies every note with it. It returns an
@@ -127,7 +168,7 @@ func (v *Verdict) checkKey(p *Parsed, keys []Key) error {
 			return err
 		}
 	}
-	return nil
+	return v.checkTrust(p)
 }
 
 func (v *Verdict) tileWarnings(p *Parsed) {

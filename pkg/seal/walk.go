@@ -6,6 +6,7 @@ import (
 	"io"
 	"sync"
 
+	"cqkit/pkg/chunk"
 	"cqkit/pkg/merkle"
 	"cqkit/pkg/tlog"
 )
@@ -28,14 +29,24 @@ var errChanged = errors.New("reading the log: it changed while it was read")
 // errSpan means that the log fits the tree but not the times the note states.
 var errSpan = errors.New("the seal states other times than the records it covers have")
 
+// walked is what a walk through a log found out.
+type walked struct {
+	holds   int    // notes that hold
+	secrets uint64 // SETUP_SIGNING frames met
+	chunks  bool   // chunk frames, which may carry notes, were met
+}
+
 // walk recomputes the tree of the log as far as the notes go, cutting it as they say,
 // and compares each note's root. It returns how many notes hold and, unless all do,
-// errDiffers; any other error is a failed read.
-func walk(log Log, notes []*Note, workers int) (holds int, secrets uint64, err error) {
+// errDiffers; any other error is a failed read. places are where carriers were taken
+// out: a segment that goes on there differs from what was sealed.
+func walk(log Log, places []int64, notes []*Note, workers int) (found walked, err error) {
 	w := newWalker(log, workers, nil)
 	defer w.close()
-	holds, err = w.all(notes)
-	return holds, w.secrets, err
+	w.places = places
+	found.holds, err = w.all(notes)
+	found.secrets, found.chunks = w.secrets, w.chunks
+	return found, err
 }
 
 // newWalker returns a walker at the beginning of log. sink is as in newTree.
@@ -94,6 +105,8 @@ type walker struct {
 	eof     bool
 	tree    *tree
 	secrets uint64
+	chunks  bool
+	places  []int64 // where a segment must end, in ascending order
 
 	timed       bool
 	first, last int64 // times of the first and last record so far
@@ -106,17 +119,37 @@ func (w *walker) offset() int64 { return w.base + int64(w.pos) }
 // to walks to the end of a note.
 func (w *walker) to(n *Note) error {
 	for _, g := range n.Gaps {
-		if err := w.records(g.Offset); err != nil {
+		if err := w.recordsTo(g.Offset); err != nil {
 			return err
 		}
-		if w.tree.count != g.Leaf {
+		if w.tree.count != g.Leaf || w.placeBefore(g.Offset+g.Bytes) {
 			return errDiffers
 		}
 		if err := w.gap(g.Bytes); err != nil {
 			return err
 		}
 	}
-	return w.records(n.Bytes)
+	return w.recordsTo(n.Bytes)
+}
+
+// recordsTo walks over records up to the offset end, where one must end, as one must
+// at each place before.
+func (w *walker) recordsTo(end int64) error {
+	for w.placeBefore(end) {
+		if err := w.records(w.places[0]); err != nil {
+			return err
+		}
+	}
+	return w.records(end)
+}
+
+// placeBefore reports whether there is a place behind the walker and before end. It
+// forgets those it has passed.
+func (w *walker) placeBefore(end int64) bool {
+	for len(w.places) > 0 && w.places[0] <= w.offset() {
+		w.places = w.places[1:]
+	}
+	return len(w.places) > 0 && w.places[0] < end
 }
 
 // records walks over records up to the offset end, where one must end.
@@ -141,8 +174,11 @@ func (w *walker) records(end int64) error {
 				}
 				return errDiffers
 			}
-			if tlog.Frame(rest[tlog.TimeSize:]).ID() == idSetupSigning {
+			switch tlog.Frame(rest[tlog.TimeSize:]).ID() {
+			case idSetupSigning:
 				w.secrets++
+			case chunk.MessageID:
+				w.chunks = true
 			}
 			if w.last = tlog.Time(rest); !w.timed {
 				w.timed, w.first = true, w.last
