@@ -7,6 +7,7 @@ import (
 
 	"cqkit/pkg/merkle"
 	"cqkit/pkg/tlog"
+	"cqkit/pkg/trust"
 )
 
 // Parsed is a seal that keeps every rule of the format that can be checked without the
@@ -19,6 +20,11 @@ type Parsed struct {
 	// not fold to the last note's root. TilesErr says what is wrong with them.
 	Tiles    []merkle.Hash
 	TilesErr error
+
+	// Attestations of the last note stand behind the tiles.
+	Attestations []trust.Attestation
+
+	attestErr error // why there are no more of them
 }
 
 // Last returns the note that counts.
@@ -122,6 +128,9 @@ func (s *Parsed) parseTiles(p *noteParser) error {
 	if len(rest) == 0 || s.Torn {
 		return nil
 	}
+	if rest = s.cutAttestations(rest); len(rest) == 0 {
+		return nil
+	}
 	if !looksLikeTiles(rest) {
 		p.line++
 		return p.fail("something else than tiles follows the last note")
@@ -150,24 +159,18 @@ func (s *Parsed) parseTiles(p *noteParser) error {
 
 // looksLikeTiles tells damaged tiles from anything that somebody joined to the seal.
 func looksLikeTiles(rest []byte) bool {
-	for line := range bytes.Lines(rest) {
-		if bytes.HasPrefix(line, []byte(sigPrefix)) || bytes.HasPrefix(line, []byte("cqkit/")) {
-			return false
-		}
-	}
-	return bytes.Contains(rest, []byte(tilesBegin)) || bytes.Contains(rest, []byte(tilesEnd)) ||
-		bytes.HasPrefix([]byte(tilesBegin), rest)
+	return !holdsNote(rest) && (bytes.Contains(rest, []byte(tilesBegin)) || bytes.Contains(rest, []byte(tilesEnd)) ||
+		bytes.HasPrefix([]byte(tilesBegin), rest))
 }
 
-func encodeTiles(tiles []merkle.Hash) []byte {
-	if len(tiles) == 0 {
-		return nil
+// holdsNote reports whether a line of what follows the last note is one of a note.
+func holdsNote(rest []byte) bool {
+	for line := range bytes.Lines(rest) {
+		if bytes.HasPrefix(line, []byte(sigPrefix)) || bytes.HasPrefix(line, []byte("cqkit/")) {
+			return true
+		}
 	}
-	raw := make([]byte, 0, len(tiles)*merkle.Size)
-	for _, t := range tiles {
-		raw = append(raw, t[:]...)
-	}
-	return pem.EncodeToMemory(&pem.Block{Type: tilesType, Bytes: raw})
+	return false
 }
 
 // Sizes of a record in bytes, as its own header can state them.

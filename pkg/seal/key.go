@@ -7,6 +7,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"cqkit/pkg/pqsig"
+	"cqkit/pkg/trust"
 )
 
 // signContext is the FIPS 204 context string under which notes are signed. No other
@@ -27,6 +28,10 @@ type Key struct {
 	Public      *pqsig.PublicKey
 	Fingerprint string // "SHA256:…" over the SubjectPublicKeyInfo
 	Label       string // the verifier's own name for the key's holder, or ""
+
+	// Trust, if set, says when the key counts, and who can show how old a seal is. Without
+	// it the key always counts.
+	Trust *trust.Registry
 }
 
 // KeyHash returns the 4-byte key hash on a signature line: signed-note gives ML-DSA-87

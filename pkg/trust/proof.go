@@ -1,6 +1,7 @@
 package trust
 
 import (
+	"bytes"
 	"fmt"
 	"time"
 )
@@ -60,4 +61,12 @@ func named(label, name string) string {
 		return label
 	}
 	return fmt.Sprintf("%q", name)
+}
+
+// Equal reports whether two attestations are the same, byte for byte.
+func (a Attestation) Equal(b Attestation) bool {
+	if a.Cosignature != nil && b.Cosignature != nil {
+		return a.Cosignature.String() == b.Cosignature.String()
+	}
+	return a.Cosignature == nil && b.Cosignature == nil && bytes.Equal(a.Timestamp, b.Timestamp)
 }

@@ -28,7 +28,9 @@ func fakeSign(der []byte) Sign {
 	return func(msg []byte, context string) ([]byte, error) { return fakeSignature(der, context, msg), nil }
 }
 
-func fakeRoot(b byte) []byte { return append([]byte(rootSPKI), bytes.Repeat([]byte{b}, rootKeySize)...) }
+func fakeRoot(b byte) []byte {
+	return append([]byte(rootSPKI), bytes.Repeat([]byte{b}, rootKeySize)...)
+}
 
 func at(s string) time.Time {
 	t, ok := parseTime(s)
@@ -204,8 +206,10 @@ func TestSteps(t *testing.T) {
 		"no fingerprint":              func(l *List) error { return l.Revoke(now, Revocation{Reason: Lost}) },
 		"no reason":                   func(l *List) error { return l.Revoke(now, Revocation{Fingerprint: fp}) },
 		"text with a line feed":       func(l *List) error { return l.Revoke(now, Revocation{Fingerprint: fp, Reason: Lost, Text: "a\nb"}) },
-		"before 1970":                 func(l *List) error { return l.Revoke(now, Revocation{Fingerprint: fp, Reason: Lost, From: time.Unix(-1, 0)}) },
-		"itself":                      func(l *List) error { return l.Revoke(now, Revocation{Fingerprint: l.Root, Reason: Lost}) },
+		"before 1970": func(l *List) error {
+			return l.Revoke(now, Revocation{Fingerprint: fp, Reason: Lost, From: time.Unix(-1, 0)})
+		},
+		"itself": func(l *List) error { return l.Revoke(now, Revocation{Fingerprint: l.Root, Reason: Lost}) },
 	} {
 		l := NewList(Fingerprint(fakeRoot(1)))
 		if err := l.Renew(now); err != nil {

@@ -116,3 +116,9 @@ func (w *Witness) Verify(text []byte, c *Cosignature) error {
 	}
 	return nil
 }
+
+// String returns the signature line, without its LF.
+func (c *Cosignature) String() string {
+	raw := binary.BigEndian.AppendUint64(bytes.Clone(c.hash), c.seconds)
+	return sigPrefix + c.Name + " " + base64.StdEncoding.EncodeToString(append(raw, c.sig...))
+}
