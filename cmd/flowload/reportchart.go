@@ -29,12 +29,15 @@ type bin struct {
 
 func newTimeline(r *load.Result) *timeline {
 	n := drawn(r)
-	t := &timeline{r: r, width: max(1, (n+maxBins-1)/maxBins), unit: timeUnit(&r.Response)}
+	every := r.HistogramSeconds()
+	t := &timeline{r: r, width: every * max(1, (n+maxBins*every-1)/(maxBins*every)), unit: timeUnit(&r.Response)}
 	t.bins = make([]bin, (n+t.width-1)/t.width)
 	var one latency.Histogram
-	for i := range n {
-		b := &t.bins[i/t.width]
-		b.counts.Add(r.Seconds[i].Counts)
+	for i := range min((n+every-1)/every*every, len(r.Seconds)) {
+		b := &t.bins[min(i/t.width, len(t.bins)-1)]
+		if i < n {
+			b.counts.Add(r.Seconds[i].Counts)
+		}
 		if h := r.Seconds[i].Response; h != nil && one.UnmarshalBinary(h) == nil {
 			b.response.Add(&one)
 		}

@@ -107,7 +107,7 @@ func labelText(pairs []string) string {
 	return "{" + b.String() + "}"
 }
 
-// writeHDRLog prints a histogram a second in HdrHistogram's log format, version 1.3, in
+// writeHDRLog prints the histograms of the seconds in HdrHistogram's log format, version 1.3, in
 // nanoseconds; the largest value of each in milliseconds.
 func writeHDRLog(w io.Writer, results []namedResult) error {
 	out := bufio.NewWriter(w)
@@ -118,7 +118,9 @@ func writeHDRLog(w io.Writer, results []namedResult) error {
 		if i == 0 {
 			fmt.Fprintln(out, `"StartTimestamp","Interval_Length","Interval_Max","Interval_Compressed_Histogram"`)
 		}
+		every := r.HistogramSeconds()
 		for j := range r.Seconds {
+			from := j / every * every
 			for of, b := range [2][]byte{r.Seconds[j].Response, r.Seconds[j].Service} {
 				var h latency.Histogram
 				if b == nil || h.UnmarshalBinary(b) != nil {
@@ -128,7 +130,7 @@ func writeHDRLog(w io.Writer, results []namedResult) error {
 				if len(results) > 1 {
 					tag += strconv.Itoa(i + 1)
 				}
-				fmt.Fprintf(out, "Tag=%s,%.3f,%.3f,%.6f,%s\n", tag, float64(j), 1.0, float64(h.Max())/1e6, h.HDRString())
+				fmt.Fprintf(out, "Tag=%s,%.3f,%.3f,%.6f,%s\n", tag, float64(from), float64(j+1-from), float64(h.Max())/1e6, h.HDRString())
 			}
 		}
 	}

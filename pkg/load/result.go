@@ -3,6 +3,7 @@ package load
 import (
 	"errors"
 	"fmt"
+	"math/bits"
 	"time"
 
 	"cqkit/pkg/latency"
@@ -213,6 +214,23 @@ type Result struct {
 
 // Trusted tells whether nothing speaks against the figures.
 func (r *Result) Trusted() bool { return len(r.Client.Reasons) == 0 }
+
+// HistogramSeconds returns for how many seconds a histogram in Seconds stands: 1, or 2, 4, 8 …
+// in runs so long that one a second would take too much memory. It is then that of the
+// second it is in and of those before that have none.
+func (r *Result) HistogramSeconds() int {
+	most, first := 1, -1
+	for i := range r.Seconds {
+		s := &r.Seconds[i]
+		if first < 0 && s.Done()+s.Dropped > 0 {
+			first = i
+		}
+		if s.Response != nil && first >= 0 {
+			most, first = max(most, i+1-first), -1
+		}
+	}
+	return 1 << bits.Len(uint(most-1))
+}
 
 // RateError returns SentPerS/OfferedPerS - 1, and whether there is such a thing: in a closed
 // loop nothing is due.

@@ -31,16 +31,24 @@ func (r *Result) blocks() []block {
 	if r.Mode == ModeFind {
 		return nil
 	}
+	every := r.HistogramSeconds()
+	var steps []block // each has one histogram
 	var busy []Second
-	for _, s := range r.Seconds {
-		if s.Response != nil {
+	for i, s := range r.Seconds {
+		if s.Response != nil || every > 1 {
 			busy = append(busy, s)
 		}
+		if s.Response != nil {
+			steps, busy = append(steps, busy), nil
+		}
+		if (i+1)%every == 0 {
+			busy = nil // nothing happened
+		}
 	}
-	n := min(len(busy), maxBlocks)
+	n := min(len(steps), maxBlocks)
 	list := make([]block, n)
 	for i := range list {
-		list[i] = busy[i*len(busy)/n : (i+1)*len(busy)/n]
+		list[i] = slices.Concat(steps[i*len(steps)/n : (i+1)*len(steps)/n]...)
 	}
 	return list
 }
