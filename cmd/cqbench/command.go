@@ -35,12 +35,12 @@ func keysCommand() *cobra.Command {
     cqbench keys --baseline FILE --fail-on 'regression>10%'
 
 Measures ML-DSA-87, ML-KEM-1024 alone and with X25519, SLH-DSA-SHA2-256s,
-HMAC-SHA3-256 one and four packets at a time, and hashes. Beside them stand the
-figures that CleitonQ publishes, of another machine.
+HMAC-SHA3-256 one and four packets at a time, ChaCha20-Poly1305, and hashes.
+Beside them stand the figures that CleitonQ publishes, of another machine.
 
 Options:
         --messages FILE  what ML-DSA signs: a JSON array of strings; without it
-                         256 messages of a fixed seed
+                         the messages that C2SP's CCTV publishes for this
 ` + commonOptions,
 		Example: `        cqbench keys --baseline base.json --fail-on 'regression>10%'
         cqbench keys --require 'mldsa87/verify<=200us' --format junit
@@ -48,7 +48,37 @@ Options:
     $ cqbench keys --only mldsa87/verify --time 20ms --json`,
 	}
 	cmd.Flags().StringVar(&o.messages, "messages", "", "what ML-DSA signs")
-	o.addTo(cmd, "keys", keyFigures)
+	o.addTo(cmd, "keys", keySet)
+	return cmd
+}
+
+func sealCommand() *cobra.Command {
+	var o options
+	cmd := &cobra.Command{
+		Use:   "seal",
+		Short: "cutting, sealing, verifying and proving a log",
+		Long: `Usage:
+    cqbench seal [--log FILE] [--cpu 1,2,4] [--only NAMES]
+    cqbench seal --save FILE
+    cqbench seal --baseline FILE --fail-on 'regression>10%'
+
+Measures cutting a log into records, sealing it, verifying it, finding what was
+changed in it and proving one of its records, by one and by several workers,
+beside hashing its bytes alone, and how much memory that takes. An operation is
+a whole log in memory; rates are of its records.
+
+Options:
+        --log FILE       this log, of at most 256 MB; without it 20,000 records
+                         of seven common messages, made from a fixed seed
+        --cpu LIST       workers (default 1, 2, 4 and so on up to the number of
+                         processors)
+` + commonOptions,
+		Example: `        cqbench seal --log flight.tlog --require 'seal/verify>=1M rec/s'
+    $ cqbench seal --only seal/verify,bound/hash --time 50ms --count 5`,
+	}
+	cmd.Flags().StringVar(&o.log, "log", "", "this log")
+	cmd.Flags().IntSliceVar(&o.cpu, "cpu", nil, "workers")
+	o.addTo(cmd, "seal", sealSet)
 	return cmd
 }
 
@@ -74,7 +104,7 @@ Options:
     $ cqbench limits --only gcra/one,bound/decision --time 20ms`,
 	}
 	cmd.Flags().IntSliceVar(&o.cpu, "cpu", nil, "goroutines at once")
-	o.addTo(cmd, "limits", limitFigures)
+	o.addTo(cmd, "limits", limitSet)
 	return cmd
 }
 
@@ -92,28 +122,19 @@ Measures what keys, seal and limits measure, in the same rounds.
 
 Options:
         --messages FILE  what ML-DSA signs: a JSON array of strings; without it
-                         256 messages of a fixed seed
+                         the messages that C2SP's CCTV publishes for this
         --log FILE       a log to cut, seal and verify, of at most 256 MB;
                          without it 20,000 records made from a fixed seed
-        --cpu LIST       goroutines at once for limits (default 1, 2, 4 and so
-                         on up to the number of processors)
+        --cpu LIST       goroutines at once for limits, and workers for logs
+                         (default 1, 2, 4 and so on up to the number of
+                         processors)
 ` + commonOptions,
 		Example: `    $ cqbench all --only hmac/100,seal/verify,gcra/one --time 20ms --format csv`,
 	}
 	cmd.Flags().StringVar(&o.messages, "messages", "", "what ML-DSA signs")
 	cmd.Flags().StringVar(&o.log, "log", "", "a log to cut, seal and verify")
 	cmd.Flags().IntSliceVar(&o.cpu, "cpu", nil, "goroutines at once")
-	o.addTo(cmd, "all", func(o *options) ([]figure, error) {
-		var all []figure
-		for _, figures := range []func(*options) ([]figure, error){keyFigures, sealFigures, limitFigures} {
-			list, err := figures(o)
-			if err != nil {
-				return nil, err
-			}
-			all = append(all, list...)
-		}
-		return all, nil
-	})
+	o.addTo(cmd, "all", allSets)
 	return cmd
 }
 
@@ -127,7 +148,8 @@ const commonOptions = `        --only NAMES     these figures: mldsa87/verify,hm
         --baseline FILE  compare with what was saved
         --fail-on EXPR   with --baseline, what must not be: 'regression>10%'
     -o, --output FILE    write the report to FILE
-        --force          replace FILE if it exists; compare with a baseline of
-                         another machine or other settings
+        --replace        replace FILE if it exists
+        --force          compare with a baseline of another machine or other
+                         settings nevertheless
         --format FORMAT  table, markdown, csv, json, junit, gobench or html
         --json           short for --format json`

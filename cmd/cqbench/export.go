@@ -14,6 +14,8 @@ type outcomeJSON struct {
 	Machine    bench.Machine  `json:"machine"`
 	Settings   bench.Settings `json:"settings"`
 	Results    []resultJSON   `json:"results"`
+	Sizes      []bench.Size   `json:"sizes"`
+	Scaling    []scalingJSON  `json:"scaling"`
 	Comparison []changeJSON   `json:"comparison"`
 	Required   []requiredJSON `json:"required"`
 	Violations []requiredJSON `json:"violations"`
@@ -21,22 +23,34 @@ type outcomeJSON struct {
 }
 
 type resultJSON struct {
-	Name       string         `json:"name"`
-	Unit       string         `json:"unit"`
-	Median     float64        `json:"median"`
-	Low        *float64       `json:"low,omitempty"`
-	High       *float64       `json:"high,omitempty"`
-	P5         *float64       `json:"p5,omitempty"`
-	P95        *float64       `json:"p95,omitempty"`
-	Samples    int            `json:"samples"`
-	Batch      int            `json:"batch"`
-	PerS       float64        `json:"per_s"`
-	BytesPerS  float64        `json:"bytes_per_s,omitempty"`
-	Allocs     float64        `json:"allocs"`
-	Noisy      bool           `json:"noisy"`
-	Bound      string         `json:"bound,omitempty"`
-	BoundShare *float64       `json:"bound_share,omitempty"`
-	Published  *publishedJSON `json:"published,omitempty"`
+	Name       string          `json:"name"`
+	Unit       string          `json:"unit"`
+	Median     float64         `json:"median"`
+	Low        *float64        `json:"low,omitempty"`
+	High       *float64        `json:"high,omitempty"`
+	P5         *float64        `json:"p5,omitempty"`
+	P95        *float64        `json:"p95,omitempty"`
+	Samples    int             `json:"samples"`
+	Batch      int             `json:"batch"`
+	Pieces     int             `json:"pieces"`
+	PerS       float64         `json:"per_s"`
+	BytesPerS  float64         `json:"bytes_per_s,omitempty"`
+	Allocs     float64         `json:"allocs"`
+	Noisy      bool            `json:"noisy"`
+	Bound      string          `json:"bound,omitempty"`
+	BoundShare *float64        `json:"bound_share,omitempty"`
+	Published  *publishedJSON  `json:"published,omitempty"`
+	Operations *operationsJSON `json:"operations,omitempty"`
+}
+
+// operationsJSON is how operations that differ do: each undisturbed.
+type operationsJSON struct {
+	Count int     `json:"count"`
+	Min   float64 `json:"min"`
+	P25   float64 `json:"p25"`
+	P50   float64 `json:"p50"`
+	P75   float64 `json:"p75"`
+	Max   float64 `json:"max"`
 }
 
 type publishedJSON struct {
@@ -73,7 +87,7 @@ func finite(x float64) *float64 {
 }
 
 func (out *outcome) json() outcomeJSON {
-	j := outcomeJSON{Machine: out.session.Machine, Settings: out.session.Settings, Results: []resultJSON{}, Comparison: []changeJSON{},
+	j := outcomeJSON{Machine: out.session.Machine, Settings: out.session.Settings, Results: []resultJSON{}, Sizes: append([]bench.Size{}, out.session.Sizes...), Scaling: out.scaling(), Comparison: []changeJSON{},
 		Required: []requiredJSON{}, Violations: []requiredJSON{}, Warnings: append([]string{}, out.warnings...)}
 	for _, f := range out.figures {
 		r := out.result(f.Name)
@@ -81,7 +95,7 @@ func (out *outcome) json() outcomeJSON {
 			continue
 		}
 		m := r.Median()
-		one := resultJSON{Name: r.Name, Unit: "ns/op", Median: m.Value, Samples: len(r.Values), Batch: r.Batch, PerS: r.PerSecond().Value, Allocs: r.Allocs, Noisy: r.Noisy(), Bound: f.bound}
+		one := resultJSON{Name: r.Name, Unit: "ns/op", Median: m.Value, Samples: len(r.Samples(0)), Batch: r.Batch, Pieces: r.Pieces, PerS: r.PerSecond().Value, Allocs: r.Allocs, Noisy: r.Noisy(), Bound: f.Bound}
 		if !math.IsInf(r.Noise(), 1) {
 			one.Low, one.High = finite(m.Low), finite(m.High)
 		}
@@ -94,8 +108,11 @@ func (out *outcome) json() outcomeJSON {
 		if share, ok := out.share(f, r); ok {
 			one.BoundShare = &share
 		}
-		if f.published > 0 {
-			one.Published = &publishedJSON{"CleitonQ", "x86-64 Core i5", f.published, f.published / m.Value}
+		if p := f.Published; p.NS > 0 {
+			one.Published = &publishedJSON{p.By, p.Machine, p.NS, p.NS / m.Value}
+		}
+		if each := r.Each(); each != nil {
+			one.Operations = &operationsJSON{len(each), each[0], r.Quantile(0.25), r.Quantile(0.5), r.Quantile(0.75), each[len(each)-1]}
 		}
 		j.Results = append(j.Results, one)
 	}
@@ -126,7 +143,7 @@ func (out *outcome) plain() *report.Grid {
 			if !ok {
 				p5, p95 = math.NaN(), math.NaN()
 			}
-			row := []report.Cell{report.String(r.Name), report.Float(r.Median().Value, 3), report.Float(p5, 3), report.Float(p95, 3), report.Int(len(r.Values)), report.Int(r.Batch),
+			row := []report.Cell{report.String(r.Name), report.Float(r.Median().Value, 3), report.Float(p5, 3), report.Float(p95, 3), report.Int(len(r.Samples(0))), report.Int(r.Batch),
 				report.Float(r.PerSecond().Value, 3), report.Float(r.BytesPerSecond().Value, 3), report.Float(r.Allocs, 3), report.String(fmt.Sprint(r.Noisy()))}
 			for _, c := range out.changes {
 				if c.Name == r.Name {

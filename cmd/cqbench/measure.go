@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -13,19 +14,13 @@ import (
 
 	"cqkit/cmd/internal/cli"
 	"cqkit/pkg/bench"
+	"cqkit/pkg/bench/figures"
 	"cqkit/pkg/report"
 	"cqkit/pkg/stat"
 )
 
 // gobench is the form that go test -bench prints.
 const gobench report.Format = "gobench"
-
-// A figure is what is measured and what stands beside it.
-type figure struct {
-	bench.Contender
-	bound     string  // the figure that is the least this one could be
-	published float64 // by CleitonQ, in ns on its machine; 0 if it is not
-}
 
 // options are the flags of all subcommands.
 type options struct {
@@ -45,7 +40,10 @@ type options struct {
 	set     string
 	inputs  string // that the figures work on, in words
 	cmd     *cobra.Command
-	figures []figure
+	replace bool // files
+	force   bool // a baseline that does not fit
+	figures []figures.Figure
+	sizes   []figures.Size
 }
 
 // addInputs says what the next figures work on.
@@ -57,7 +55,7 @@ func (o *options) addInputs(text string) {
 }
 
 // addTo declares the flags that all subcommands have, and what the command does.
-func (o *options) addTo(cmd *cobra.Command, set string, figures func(*options) ([]figure, error)) {
+func (o *options) addTo(cmd *cobra.Command, set string, sets func(*options) (figures.Set, error)) {
 	o.set = set
 	f := cmd.Flags()
 	f.StringSliceVar(&o.only, "only", nil, "these figures")
@@ -67,23 +65,29 @@ func (o *options) addTo(cmd *cobra.Command, set string, figures func(*options) (
 	f.StringVar(&o.save, "save", "", "keep all samples")
 	f.StringVar(&o.baseline, "baseline", "", "compare with what was saved")
 	f.StringVar(&o.failOn, "fail-on", "", "what must not be")
+	f.BoolVar(&o.replace, "replace", false, "replace files that exist")
 	o.reports = cli.AddReportFlags(cmd, report.Table, report.Markdown, report.CSV, report.JSON, report.JUnit, gobench, report.HTML)
 	cli.SetExit(cmd, 1, "a figure got worse, or is not as required")
 	cli.SetExit(cmd, 4, "too much noise, or too few samples, to tell that")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		o.cmd = cmd
-		list, err := figures(o)
+		if o.time <= 0 || o.count < 5 || o.count > bench.MaxCount {
+			return cli.Usagef("--time must be above 0, and --count from 5 to %d", bench.MaxCount)
+		}
+		o.force, o.reports.Force = o.reports.Force, o.replace
+		set, err := sets(o)
 		if err != nil {
 			return err
 		}
-		o.figures = list
+		o.figures, o.sizes = set.Figures, set.Sizes
 		return o.run()
 	}
 }
 
 // outcome is all there is to report.
 type outcome struct {
-	figures  []figure
+	figures  []figures.Figure
+	sizes    []figures.Size // to be counted
 	session  bench.Session
 	required []bench.Required
 	changes  []bench.Change
@@ -93,27 +97,26 @@ type outcome struct {
 }
 
 func (o *options) run() error {
-	if o.time <= 0 || o.count < 5 || o.count > bench.MaxCount {
-		return cli.Usagef("--time must be above 0, and --count from 5 to %d", bench.MaxCount)
-	}
 	exprs, matters, err := o.thresholds()
 	if err != nil {
 		return err
 	}
-	chosen, err := choose(o.figures, o.only)
-	if err != nil {
+	out := &outcome{matters: matters, judged: o.failOn != ""}
+	if out.figures, out.sizes, err = o.choose(); err != nil {
 		return err
 	}
-	out := &outcome{figures: chosen, matters: matters, judged: o.failOn != ""}
 	out.session = bench.Session{Machine: bench.ThisMachine(), Settings: bench.Settings{TimeNS: int64(o.time), Count: o.count, Set: o.set, Inputs: o.inputs}}
 	out.warnings = out.session.Machine.Warnings()
 	base, err := o.readBaseline(out)
 	if err != nil {
 		return err
 	}
+	if err := o.refuseExisting(); err != nil {
+		return err
+	}
 	var save *cli.Output
 	if o.save != "" {
-		if save, err = cli.Create(o.cmd, o.save, cli.CreateOptions{Force: o.reports.Force}); err != nil {
+		if save, err = cli.Create(o.cmd, o.save, cli.CreateOptions{Force: o.replace}); err != nil {
 			return err
 		}
 		defer save.Close()
@@ -122,7 +125,7 @@ func (o *options) run() error {
 	if interrupted != nil && !errors.Is(interrupted, context.Canceled) {
 		return interrupted
 	}
-	out.required = bench.Judge(exprs, out.session.Results)
+	out.required = bench.Judge(exprs, out.session.Results, out.session.Sizes)
 	if base != nil {
 		if out.changes, err = bench.Compare(base.Results, out.session.Results, matters); err != nil && interrupted == nil {
 			return err
@@ -142,6 +145,16 @@ func (o *options) run() error {
 	return errors.Join(interrupted, out.verdict())
 }
 
+// refuseExisting is what package cli does, with the name that the option has here: --force is about baselines.
+func (o *options) refuseExisting() error {
+	for _, name := range []string{o.save, o.reports.Output} {
+		if info, err := os.Lstat(name); name != "-" && err == nil && info.Mode().IsRegular() && !o.replace {
+			return cli.Hint(fmt.Errorf("%q already exists", name), "use --replace to overwrite it")
+		}
+	}
+	return nil
+}
+
 func (out *outcome) measure(o *options) (err error) {
 	progress := cli.NewProgress(o.cmd, "measuring", "rounds", 0)
 	defer progress.Stop()
@@ -152,6 +165,16 @@ func (out *outcome) measure(o *options) (err error) {
 	out.session.Results, err = bench.Run(o.cmd.Context(), contenders, bench.Config{Time: o.time, Count: o.count, Progress: func(done, all int) {
 		progress.Tell(fmt.Sprintf("round %d of %d", done, all))
 	}})
+	for _, s := range out.sizes {
+		if err != nil {
+			return err
+		}
+		one := bench.Size{Name: s.Name, Per: s.Per}
+		if one.Bytes, err = s.Count(); err == nil {
+			out.session.Sizes = append(out.session.Sizes, one)
+			err = o.cmd.Context().Err()
+		}
+	}
 	return err
 }
 
@@ -159,13 +182,20 @@ func (out *outcome) measure(o *options) (err error) {
 func (o *options) thresholds() (exprs []stat.Expr, matters float64, err error) {
 	for _, text := range o.require {
 		list, err := stat.ParseList(text, func(name string) []stat.Kind {
-			if i := slices.IndexFunc(o.figures, func(f figure) bool { return f.Name == name }); i >= 0 {
-				return o.figures[i].Kinds()
+			for _, f := range o.figures {
+				if f.Name == name {
+					return f.Kinds()
+				}
+			}
+			for _, s := range o.sizes {
+				if s.Name == name {
+					return []stat.Kind{stat.Bytes}
+				}
 			}
 			return nil
 		})
 		if err != nil {
-			return nil, 0, cli.Hint(cli.Usage(err), "%s measures %s", o.set, strings.Join(names(o.figures), ", "))
+			return nil, 0, cli.Hint(cli.Usage(err), "%s measures %s", o.set, strings.Join(o.names(), ", "))
 		}
 		exprs = append(exprs, list...)
 	}
@@ -190,37 +220,40 @@ func (o *options) thresholds() (exprs []stat.Expr, matters float64, err error) {
 	return exprs, e.Value, nil
 }
 
-func names(list []figure) (out []string) {
-	for _, f := range list {
+// names are those of all figures and sizes.
+func (o *options) names() (out []string) {
+	for _, f := range o.figures {
 		out = append(out, f.Name)
+	}
+	for _, s := range o.sizes {
+		out = append(out, s.Name)
 	}
 	return out
 }
 
-// choose returns the figures named, or all.
-func choose(list []figure, only []string) ([]figure, error) {
-	if len(only) == 0 {
-		return list, nil
+// choose returns the figures and sizes named by --only, or all.
+func (o *options) choose() ([]figures.Figure, []figures.Size, error) {
+	if len(o.only) == 0 {
+		return o.figures, o.sizes, nil
 	}
-	chosen := make([]bool, len(list))
-	for _, name := range only {
+	names := o.names()
+	chosen := map[string]bool{}
+	for _, text := range o.only {
 		found := false
-		for i, f := range list {
-			if f.Name == name || strings.HasSuffix(name, "/") && strings.HasPrefix(f.Name, name) {
-				chosen[i], found = true, true
+		for _, name := range names {
+			if name == text || strings.HasSuffix(text, "/") && strings.HasPrefix(name, text) {
+				chosen[name], found = true, true
 			}
 		}
 		if !found {
-			return nil, cli.Hint(cli.Usagef("there is no figure %q", name), "there are %s", strings.Join(names(list), ", "))
+			return nil, nil, cli.Hint(cli.Usagef("there is no figure %q", text), "there are %s", strings.Join(names, ", "))
 		}
 	}
-	var out []figure
-	for i, f := range list {
-		if chosen[i] {
-			out = append(out, f)
-		}
+	list := slices.DeleteFunc(slices.Clone(o.figures), func(f figures.Figure) bool { return !chosen[f.Name] })
+	if len(list) == 0 {
+		return nil, nil, cli.Usagef("--only names no figure that takes time")
 	}
-	return out, nil
+	return list, slices.DeleteFunc(slices.Clone(o.sizes), func(s figures.Size) bool { return !chosen[s.Name] }), nil
 }
 
 // readBaseline reads --baseline and refuses what cannot be compared; with --force it warns.
@@ -247,7 +280,7 @@ func (o *options) readBaseline(out *outcome) (*bench.Session, error) {
 	}
 	if len(differ) > 0 {
 		text := fmt.Sprintf("%s was measured elsewhere or otherwise: not the same %s", in.Name, strings.Join(differ, ", "))
-		if !o.reports.Force {
+		if !o.force {
 			return nil, cli.Hint(errors.New(text), "use the same machine and options, or --force to compare nevertheless")
 		}
 		out.warnings = append(out.warnings, text)
@@ -268,7 +301,7 @@ func (o *options) readBaseline(out *outcome) (*bench.Session, error) {
 	}
 	var gone []string
 	for _, r := range base.Results {
-		if !slices.Contains(names(out.figures), r.Name) {
+		if !slices.ContainsFunc(out.figures, func(f figures.Figure) bool { return f.Name == r.Name }) {
 			gone = append(gone, r.Name)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 
 	"cqkit/cmd/internal/cli"
 	"cqkit/pkg/bench"
+	"cqkit/pkg/bench/figures"
 	"cqkit/pkg/report"
 	"cqkit/pkg/stat"
 )
@@ -49,11 +50,27 @@ func (out *outcome) page(set string) *report.Page {
 		{Name: "Built with", Value: report.String(m.Go + " " + m.OS + "/" + m.Arch)},
 		{Name: "Inputs", Value: report.String(out.session.Settings.Inputs)},
 	}, out.grid())
-	if slices.ContainsFunc(out.figures, func(f figure) bool { return out.result(f.bound) != nil }) {
+	if slices.ContainsFunc(out.figures, func(f figures.Figure) bool { return out.result(f.Bound) != nil }) {
 		p.Parts = append(p.Parts, report.Paragraph("Bound: the share of the time that the bound/ figure takes, the least that the work could cost."))
 	}
-	if slices.ContainsFunc(out.figures, func(f figure) bool { return f.published > 0 }) {
-		p.Parts = append(p.Parts, report.Paragraph("CleitonQ: what it publishes, of another machine, an x86-64 Core i5, divided by the median here."))
+	if slices.ContainsFunc(out.figures, func(f figures.Figure) bool { return f.Published.NS > 0 }) {
+		p.Parts = append(p.Parts, report.Paragraph("CleitonQ: what it publishes, of another machine ("+out.publishedOn()+"), and that by the median here."))
+	}
+	for _, r := range out.session.Results {
+		if each := r.Each(); each != nil {
+			p.Parts = append(p.Parts, report.Paragraph(fmt.Sprintf("%s is the mean over %d operations that differ: from %s to %s, half of them from %s to %s; p5..p95 are of single ones.",
+				r.Name, len(each), duration(each[0], 2), duration(each[len(each)-1], 2), duration(r.Quantile(0.25), 2), duration(r.Quantile(0.75), 2))))
+		}
+	}
+	if len(out.session.Sizes) > 0 {
+		p.Parts = append(p.Parts, report.Heading("Memory"), out.sizeGrid())
+	}
+	if list := out.scaling(); len(list) > 0 {
+		text := "How many times as much several goroutines do as one."
+		if out.session.Machine.Cores < 2 {
+			text += " There is one processor, which they share."
+		}
+		p.Parts = append(p.Parts, report.Heading("Scaling"), report.Paragraph(text+" "+fluxLimiter+"'s are what it publishes, of another machine."), scalingGrid(list))
 	}
 	if len(out.changes) > 0 {
 		p.Parts = append(p.Parts, report.Heading("Against the baseline"), out.changeGrid())
@@ -71,6 +88,33 @@ func (out *outcome) page(set string) *report.Page {
 	return p
 }
 
+// publishedOn is the machine that others' figures are of.
+func (out *outcome) publishedOn() string {
+	for _, f := range out.figures {
+		if f.Published.NS > 0 {
+			return f.Published.Machine
+		}
+	}
+	return ""
+}
+
+func (out *outcome) sizeGrid() *report.Grid {
+	return &report.Grid{
+		Columns: []report.Column{{Name: "Figure"}, {Name: "Bytes"}, {Name: "Per"}},
+		Rows: func(yield func([]report.Cell) bool) {
+			for _, s := range out.session.Sizes {
+				if !yield([]report.Cell{report.String(s.Name), report.Number(sizeText(s.Bytes), fmt.Sprint(s.Bytes)), report.String(s.Per)}) {
+					return
+				}
+			}
+		},
+	}
+}
+
+func sizeText(bytes float64) string {
+	return scaled(bytes, 3, []string{" B", " kB", " MB", " GB"})
+}
+
 func orUnknown(s string) string {
 	if s == "" {
 		return "unknown processor"
@@ -80,8 +124,8 @@ func orUnknown(s string) string {
 
 // grid shows the figures to people, with the columns that have something in them.
 func (out *outcome) grid() *report.Grid {
-	has := func(test func(f figure) bool) bool { return slices.ContainsFunc(out.figures, test) }
-	bounds, published := has(func(f figure) bool { return out.result(f.bound) != nil }), has(func(f figure) bool { return f.published > 0 })
+	has := func(test func(f figures.Figure) bool) bool { return slices.ContainsFunc(out.figures, test) }
+	bounds, published := has(func(f figures.Figure) bool { return out.result(f.Bound) != nil }), has(func(f figures.Figure) bool { return f.Published.NS > 0 })
 	g := &report.Grid{Columns: []report.Column{{Name: "Figure"}, {Name: "Median"}, {Name: "p5..p95"}, {Name: "Rate"}, {Name: "Allocs"}}, Empty: "Nothing was measured."}
 	if bounds {
 		g.Columns = append(g.Columns, report.Column{Name: "Bound"})
@@ -109,9 +153,9 @@ func (out *outcome) grid() *report.Grid {
 			}
 			if published {
 				cell := report.Cell{}
-				if f.published > 0 && !r.Noisy() {
-					ratio := f.published / r.Median().Value
-					cell = report.Number(fmt.Sprintf("%.1f×", ratio), fmt.Sprint(ratio))
+				if f.Published.NS > 0 && !r.Noisy() {
+					ratio := f.Published.NS / r.Median().Value
+					cell = report.Number(fmt.Sprintf("%s, %.1f×", duration(f.Published.NS, 3), ratio), fmt.Sprint(ratio))
 				}
 				row = append(row, cell)
 			}
@@ -133,8 +177,8 @@ func (out *outcome) result(name string) *bench.Result {
 }
 
 // share returns which part of r's time its bound takes.
-func (out *outcome) share(f figure, r *bench.Result) (float64, bool) {
-	b := out.result(f.bound)
+func (out *outcome) share(f figures.Figure, r *bench.Result) (float64, bool) {
+	b := out.result(f.Bound)
 	if b == nil || b.Noisy() {
 		return 0, false
 	}
@@ -230,7 +274,9 @@ func measured(r *bench.Required) report.Cell {
 	case r.Expr.Kind == stat.Duration:
 		text = duration(r.Value, 3)
 	case r.Expr.Kind == stat.BytesRate:
-		text = scaled(r.Value, 3, []string{" B", " kB", " MB", " GB"}) + "/s"
+		text = sizeText(r.Value) + "/s"
+	case r.Expr.Kind == stat.Bytes:
+		text = sizeText(r.Value)
 	default:
 		text = scaled(r.Value, 3, []string{"", "k", "M", "G"}) + "/s"
 	}

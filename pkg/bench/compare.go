@@ -38,7 +38,8 @@ func Compare(base, new []Result, matters float64) ([]Change, error) {
 		if at < 0 {
 			continue
 		}
-		c, err := stat.Compare(base[at].Values, new[i].Values, stat.CompareConfig{Matters: matters, LessIsBetter: true})
+		pieces := min(base[at].Pieces, new[i].Pieces)
+		c, err := stat.Compare(base[at].Samples(pieces), new[i].Samples(pieces), stat.CompareConfig{Matters: matters, LessIsBetter: true})
 		if err != nil {
 			return nil, err
 		}

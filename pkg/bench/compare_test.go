@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// noises are what a machine does to the samples of a session, as factors: each session begins anew.
+// noises are what a machine does to the pieces of a session, as factors: each session begins anew.
 var noises = map[string]func(r *rand.Rand) func() float64{
 	"white": func(r *rand.Rand) func() float64 {
 		return func() float64 { return math.Exp(0.03 * r.NormFloat64()) }
@@ -27,24 +27,30 @@ var noises = map[string]func(r *rand.Rand) func() float64{
 			return math.Exp(0.04*x + 0.02*r.NormFloat64())
 		}
 	},
-	"foreign load": func(r *rand.Rand) func() float64 { // for ten samples on average
-		on := r.IntN(2) == 0
-		return func() float64 {
-			if r.IntN(10) == 0 {
-				on = !on
-			}
-			f := math.Exp(0.02 * r.NormFloat64())
-			if on {
-				f *= 1.5
-			}
-			return f
+	// Another program takes the processor for some milliseconds, now and then.
+	"turns": func(r *rand.Rand) func() float64 { return loaded(r, 4, 4, 4) },
+	// Another takes half of it for as long as some samples.
+	"foreign load": func(r *rand.Rand) func() float64 { return loaded(r, 80, 80, 1.5) },
+}
+
+// loaded is on and off for so many pieces on average, and makes those that are on take so much longer.
+func loaded(r *rand.Rand, on, off int, factor float64) func() float64 {
+	now := r.IntN(2) == 0
+	return func() float64 {
+		if now && r.IntN(on) == 0 || !now && r.IntN(off) == 0 {
+			now = !now
 		}
-	},
+		f := math.Exp(0.02 * r.NormFloat64())
+		if now {
+			f *= factor
+		}
+		return f
+	}
 }
 
 func simulated(next func() float64, factor float64) []Result {
-	r := Result{Name: "a", Batch: 1, Items: 1}
-	for range 60 {
+	r := Result{Name: "a", Batch: 1, Group: 1, Pieces: 8, Items: 1}
+	for range 60 * 8 {
 		r.Values = append(r.Values, 1000*factor*next())
 	}
 	return []Result{r}
@@ -53,7 +59,7 @@ func simulated(next func() float64, factor float64) []Result {
 // TestAlarms compares equal sessions, and one with another that is 15 % slower.
 func TestAlarms(t *testing.T) {
 	const runs = 200
-	mustFind := map[string]int{"white": 198, "pauses": 190}
+	mustFind := map[string]int{"white": 198, "pauses": 198, "autocorrelated": 190, "turns": 180}
 	for name, noise := range noises {
 		t.Run(name, func(t *testing.T) {
 			r := rand.New(rand.NewPCG(1, 2))
@@ -90,7 +96,7 @@ func TestAlarms(t *testing.T) {
 
 func TestCompare(t *testing.T) {
 	flat := func(name string, n int, v float64) Result {
-		r := Result{Name: name, Batch: 1, Items: 1}
+		r := Result{Name: name, Batch: 1, Group: 1, Pieces: 1, Items: 1}
 		for i := range n {
 			r.Values = append(r.Values, v*(1+0.001*float64(i%3)))
 		}

@@ -4,22 +4,38 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"cqkit/pkg/stat"
 )
 
 // A Contender is something to be timed.
 type Contender struct {
 	Name string // as a metric of docs/stat.md: letters, digits and _ - . /
 
-	// Setup makes what Func needs, once, before anything is timed. It may be nil.
+	// Setup makes what Func needs, before anything is timed. Contenders that share what is prepared share
+	// a Setup that does it once. It may be nil.
 	Setup func() error
 	// Func does the operation n times. It is called on one goroutine at a time, always
 	// the same.
 	Func func(n int)
 
-	Items  float64 // an operation, such as records; 0 means 1
-	Bytes  float64 // an operation; 0 if they mean nothing
-	Passes int     // batches are multiples of so many operations; 0 means 1
-	Single bool    // a sample is one operation, to see how operations vary
+	Items float64 // an operation, such as records; 0 means 1
+	Bytes float64 // an operation; 0 if they mean nothing
+
+	// Passes, if above 1, says that Func is called for multiples of so many operations.
+	Passes int
+	// Cycle, if above 1, says that operations differ in what they take and come again, each the same, after so
+	// many: Func goes on where it ended. Each operation is then timed by itself, and must take some microseconds.
+	Cycle int
+}
+
+// Kinds returns the dimensions a contender's figure has in thresholds.
+func (c *Contender) Kinds() []stat.Kind {
+	kinds := []stat.Kind{stat.Duration, stat.Rate}
+	if c.Bytes > 0 {
+		kinds = append(kinds, stat.BytesRate)
+	}
+	return kinds
 }
 
 // Config says how to measure. The zero value is useful.
@@ -36,10 +52,12 @@ const (
 	DefaultTime  = 500 * time.Millisecond
 	DefaultCount = 60
 	MaxCount     = 10_000
+	MaxPieces    = 8 // of a sample
 
-	fewest   = 5           // samples of anything under slow
-	slow     = time.Second // an operation
-	slowMost = 3           // samples of what is slow
+	fewest    = 5           // samples of anything under slow
+	slow      = time.Second // an operation
+	slowMost  = 3           // samples of what is slow
+	maxValues = MaxCount * MaxPieces
 )
 
 func (c Config) filled() (Config, error) {
@@ -68,6 +86,8 @@ func checkContenders(list []Contender) error {
 			return fmt.Errorf("two figures are named %q", c.Name)
 		case c.Func == nil:
 			return fmt.Errorf("%s has no function", c.Name)
+		case c.Passes > 1 && c.Cycle > 1:
+			return fmt.Errorf("%s has both passes and a cycle", c.Name)
 		}
 		seen[c.Name] = true
 	}

@@ -15,7 +15,7 @@ func (s *Session) WriteGobench(w io.Writer) error {
 		fmt.Fprintf(b, "cpu: %s\n", strings.Join(strings.Fields(s.Machine.CPU), " "))
 	}
 	for _, r := range s.Results {
-		for _, v := range r.Values {
+		for _, v := range r.Samples(0) {
 			// The name is an upper-case one, or it would be none for go test.
 			fmt.Fprintf(b, "Benchmark%s%s \t%d\t%v ns/op", strings.ToUpper(r.Name[:1]), r.Name[1:], r.Batch, v)
 			if r.Bytes > 0 {

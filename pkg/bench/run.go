@@ -3,17 +3,35 @@ package bench
 import (
 	"context"
 	"fmt"
+	"math"
 	"runtime"
+	"strconv"
 	"time"
+
+	"cqkit/pkg/stat"
 )
 
 // entrant is a contender while it is measured.
 type entrant struct {
 	Contender
-	n      int     // operations a batch
-	count  int     // samples to take
+	plan
+	done   int     // operations so far
 	allocs float64 // an operation
 	values []float64
+}
+
+// do does n operations.
+func (e *entrant) do(n int) {
+	e.Func(n)
+	e.done += n
+}
+
+// A plan is how often to measure.
+type plan struct {
+	n      int // operations a value
+	group  int // values a piece: 1, or more for a cycle
+	pieces int // a sample
+	count  int // samples
 }
 
 // Run measures the contenders as docs/bench.md says. When ctx ends it returns what was measured until then,
@@ -53,7 +71,9 @@ func Run(ctx context.Context, contenders []Contender, cfg Config) ([]Result, err
 				if ctx.Err() != nil {
 					return results(list), ctx.Err()
 				}
-				e.values = append(e.values, float64(e.batch(e.n))/float64(e.n))
+				for range e.group * e.pieces {
+					e.values = append(e.values, rounded(float64(e.batch(e.n))/float64(e.n)))
+				}
 			}
 		}
 		if cfg.Progress != nil {
@@ -66,48 +86,101 @@ func Run(ctx context.Context, contenders []Contender, cfg Config) ([]Result, err
 // batch times n operations, in nanoseconds. A clock that did not move counts as one.
 func (e *entrant) batch(n int) int64 {
 	start := time.Now()
-	e.Func(n)
+	e.do(n)
 	return max(1, time.Since(start).Nanoseconds())
 }
 
-// calibrate warms up, chooses the batch and the number of samples, and counts allocations.
+// least times n operations some times, fewer if they take long, and returns the least: an interruption would
+// look like a long batch.
+func (e *entrant) least(n int) int64 {
+	took := e.batch(n)
+	for range 2 {
+		if took < int64(slow/10) {
+			took = min(took, e.batch(n))
+		}
+	}
+	return took
+}
+
+// calibrate warms up, plans, and counts allocations.
 func (e *entrant) calibrate(cfg Config) {
-	step := max(1, e.Passes)
-	share := max(1, int64(cfg.Time)/int64(cfg.Count))
-	e.n = step
-	took := e.batch(e.n)
-	if !e.Single {
-		// Half of the share is near enough to scale the rest.
-		for took < share/2 && e.n < 1<<30 {
-			e.n *= 2
-			// An interruption would look like enough.
-			if took = e.batch(e.n); took >= share/2 && took < int64(slow/10) {
-				took = min(took, e.batch(e.n), e.batch(e.n))
+	defer func() { // the first value is of the cycle's first operation
+		if e.Cycle > 1 && e.done%e.Cycle > 0 {
+			e.do(e.Cycle - e.done%e.Cycle)
+		}
+	}()
+	n := max(1, e.Passes)
+	piece := max(1, int64(cfg.Time)/int64(cfg.Count)/MaxPieces)
+	took := e.batch(n)
+	if e.Cycle > 1 {
+		// The mean of a few operations of different lengths.
+		if few := min(e.Cycle, 16); took < int64(slow/10) {
+			took = e.batch(few) / int64(few)
+		}
+	} else {
+		if took < int64(slow/10) {
+			took = e.least(n)
+		}
+		for took < piece/2 && n < 1<<30 {
+			n *= 2
+			if took = e.batch(n); took >= piece/2 {
+				took = e.least(n)
 			}
 		}
-		if scaled := float64(e.n) * float64(share) / float64(took); took < share && scaled < 1<<31 {
-			e.n = max(step, int(scaled)/step*step)
-		}
-	} else if took < share { // the first is a cold one
-		took = e.batch(e.n)
 	}
-	one := took / int64(e.n)
-	e.count = cfg.Count
-	if took > share {
-		e.count = int(min(int64(cfg.Count), max(fewest, int64(cfg.Time)/took)))
-	}
-	if one > int64(slow) {
-		e.count = slowMost
+	e.plan = planOf(cfg, n, took, max(1, e.Passes), e.Cycle > 1)
+	if took/int64(n) > int64(slow) {
 		return // counting allocations would take as long as a sample
 	}
+	n = max(e.n, e.Cycle)
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	e.Func(e.n)
+	e.do(n)
 	runtime.ReadMemStats(&after)
 	// The runtime allocates now and then, too.
-	if allocs := float64(after.Mallocs-before.Mallocs) / float64(e.n); allocs > 0.01 {
+	if allocs := float64(after.Mallocs-before.Mallocs) / float64(n); allocs > 0.01 {
 		e.allocs = allocs
 	}
+}
+
+// planOf plans for something of which n operations take so many nanoseconds, and which is done in multiples of
+// step. How many pieces a sample has must not depend on small differences, or two sessions would differ by it.
+func planOf(cfg Config, n int, took int64, step int, cycle bool) plan {
+	p := plan{n: n, group: 1, pieces: MaxPieces, count: cfg.Count}
+	piece := max(1, int64(cfg.Time)/int64(cfg.Count)/MaxPieces)
+	one := max(1, took/int64(n)) // an operation
+	switch {
+	case one > int64(slow):
+		p.pieces, p.count = 1, slowMost
+		return p
+	case took < piece && cycle:
+		p.group = int(piece / took)
+		took *= int64(p.group)
+	case took < piece:
+		// Half of a piece is near enough to scale the rest.
+		if scaled := float64(n) * float64(piece) / float64(took); scaled < 1<<31 {
+			p.n = max(step, int(scaled)/step*step)
+		}
+		took = piece
+	}
+	enough := min(cfg.Count, stat.MinSession)
+	for p.pieces > 1 && int64(cfg.Time) < took*int64(p.pieces)*int64(enough) {
+		p.pieces /= 2
+	}
+	if sample := took * int64(p.pieces); sample*int64(p.count) > int64(cfg.Time) {
+		p.count = int(min(int64(p.count), max(fewest, int64(cfg.Time)/sample)))
+	}
+	p.group = min(p.group, maxValues/p.pieces/p.count)
+	return p
+}
+
+// rounded keeps five digits, more than any clock holds, so that what is saved is short.
+func rounded(v float64) float64 {
+	if v == 0 || math.IsInf(v, 0) {
+		return v
+	}
+	v, _ = strconv.ParseFloat(strconv.FormatFloat(v, 'g', 5, 64), 64)
+	return v
 }
 
 func results(list []*entrant) (out []Result) {
@@ -115,7 +188,10 @@ func results(list []*entrant) (out []Result) {
 		if len(e.values) == 0 {
 			continue
 		}
-		r := Result{Name: e.Name, Batch: e.n, Allocs: e.allocs, Items: e.Items, Bytes: e.Bytes, Values: e.values}
+		r := Result{Name: e.Name, Batch: e.n, Group: e.group, Pieces: e.pieces, Allocs: rounded(e.allocs), Items: e.Items, Bytes: e.Bytes, Values: e.values}
+		if e.Cycle > 1 {
+			r.Cycle = e.Cycle
+		}
 		if r.Items == 0 {
 			r.Items = 1
 		}

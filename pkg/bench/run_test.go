@@ -38,8 +38,8 @@ func TestRunInterleaves(t *testing.T) {
 	ended := 0
 	got, err := Run(t.Context(), []Contender{
 		{Name: "a", Func: note("a"), Passes: 7},
-		{Name: "b", Func: note("b"), Setup: func() error { return nil }, Single: true},
-	}, Config{Time: 5 * time.Millisecond, Count: 6, Progress: func(done, all int) {
+		{Name: "b", Func: note("b"), Setup: func() error { return nil }, Cycle: 3},
+	}, Config{Time: 100 * time.Millisecond, Count: 6, Progress: func(done, all int) {
 		ended = done
 		if all != 5 && all != 6 {
 			t.Errorf("%d rounds", all)
@@ -52,30 +52,87 @@ func TestRunInterleaves(t *testing.T) {
 		t.Errorf("batches of %d and %d", got[0].Batch, got[1].Batch)
 	}
 	for _, r := range got {
-		if len(r.Values) != 5 && len(r.Values) != 6 { // five if a pause made the batch seem long
-			t.Errorf("%s: %d samples", r.Name, len(r.Values))
+		// Fewer if a pause made an operation seem long.
+		if n := len(r.Samples(0)); n != 5 && n != 6 || len(r.Values) != n*r.Pieces*r.Group {
+			t.Errorf("%s: %d samples of %d pieces of %d in %d values", r.Name, n, r.Pieces, r.Group, len(r.Values))
 		}
 	}
 
 	// Rounds turn round: forwards, backwards, forwards.
 	began["b"] = true
 	order.Reset()
-	if _, err := Run(t.Context(), []Contender{{Name: "a", Func: note("a"), Single: true}, {Name: "b", Func: note("b"), Single: true}}, Config{Time: time.Hour, Count: 6}); err != nil {
+	sleep := func(name string) func(int) {
+		return func(int) {
+			order.WriteString(name)
+			time.Sleep(20 * time.Millisecond)
+		}
+	}
+	if _, err := Run(t.Context(), []Contender{{Name: "a", Func: sleep("a")}, {Name: "b", Func: sleep("b")}}, Config{Time: time.Millisecond, Count: 6}); err != nil {
 		t.Fatal(err)
 	}
-	if s := order.String(); !strings.HasSuffix(s, "abbaabbaabba") {
+	if s := order.String(); !strings.HasSuffix(s, "abbaabbaab") {
 		t.Errorf("order %s", s)
 	}
 }
 
-func TestRunOfWhatIsSlow(t *testing.T) {
-	e := entrant{Contender: Contender{Name: "slow", Func: func(int) { time.Sleep(1100 * time.Millisecond) }}}
-	if testing.Short() {
-		t.Skip("sleeps for a second")
+func TestPlan(t *testing.T) {
+	cfg := Config{Time: 500 * time.Millisecond, Count: 60} // a piece is 1.04 ms
+	for _, tt := range []struct {
+		name  string
+		n     int
+		took  time.Duration
+		step  int
+		cycle bool
+		want  plan
+	}{
+		{"short", 1 << 16, 600 * time.Microsecond, 1, false, plan{113777, 1, 8, 60}},
+		{"in steps", 64, 20 * time.Microsecond, 64, false, plan{3328, 1, 8, 60}},
+		{"a piece", 1, 1100 * time.Microsecond, 1, false, plan{1, 1, 8, 56}},
+		{"some milliseconds", 1, 3 * time.Millisecond, 1, false, plan{1, 1, 8, 20}},
+		{"longer", 1, 4 * time.Millisecond, 1, false, plan{1, 1, 4, 31}},
+		{"no more pieces", 1, 20 * time.Millisecond, 1, false, plan{1, 1, 1, 25}},
+		{"few", 1, 60 * time.Millisecond, 1, false, plan{1, 1, 1, 8}},
+		{"fewest", 1, 400 * time.Millisecond, 1, false, plan{1, 1, 1, 5}},
+		{"slow", 1, 1100 * time.Millisecond, 1, false, plan{1, 1, 1, 3}},
+		{"a cycle", 1, 250 * time.Microsecond, 1, true, plan{1, 4, 8, 60}},
+		{"a slow cycle", 1, 2 * time.Millisecond, 1, true, plan{1, 1, 8, 31}},
+	} {
+		if got := planOf(cfg, tt.n, tt.took.Nanoseconds(), tt.step, tt.cycle); got != tt.want {
+			t.Errorf("%s: %+v, want %+v", tt.name, got, tt.want)
+		}
 	}
-	e.calibrate(Config{Time: time.Second, Count: 60})
-	if e.count != 3 || e.n != 1 {
-		t.Errorf("%d samples of %d", e.count, e.n)
+}
+
+// TestCycle has operations of which every fourth takes four times as long: the figure is the mean, whatever part
+// of the cycle a sample is of.
+func TestCycle(t *testing.T) {
+	next, calls := 0, 0
+	c := Contender{Name: "a", Cycle: 4, Func: func(n int) {
+		for range n {
+			d := time.Millisecond
+			if next == 3 {
+				d = 4 * time.Millisecond
+			}
+			time.Sleep(d)
+			next = (next + 1) % 4
+			calls++
+		}
+	}}
+	got, err := Run(t.Context(), []Contender{c}, Config{Time: 200 * time.Millisecond, Count: 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := got[0]
+	each := r.Each()
+	if r.Cycle != 4 || len(each) != 4 || each[3] < 4e6 || each[0] > each[3] {
+		t.Errorf("cycle %d of %v", r.Cycle, each)
+	}
+	mean := (each[0] + each[1] + each[2] + each[3]) / 4
+	if m := r.Median().Value; m < mean*0.9 || each[0] < 3e6 && m > mean*2 {
+		t.Errorf("median %v, mean %v", m, mean)
+	}
+	if (calls-len(r.Values))%4 != 0 {
+		t.Errorf("%d operations before the first value", calls-len(r.Values))
 	}
 }
 
@@ -102,7 +159,7 @@ func TestRunInterrupted(t *testing.T) {
 			cancel()
 		}
 	}})
-	if !errors.Is(err, context.Canceled) || len(got) != 1 || len(got[0].Values) == 0 || len(got[0].Values) > 4 {
+	if !errors.Is(err, context.Canceled) || len(got) != 1 || len(got[0].Samples(0)) == 0 || len(got[0].Samples(0)) > 4 {
 		t.Errorf("%+v, %v", got, err)
 	}
 }
@@ -123,6 +180,7 @@ func TestRunRefuses(t *testing.T) {
 		"few samples":  {list: []Contender{{Name: "a", Func: f}}, cfg: Config{Count: 4}},
 		"many samples": {list: []Contender{{Name: "a", Func: f}}, cfg: Config{Count: MaxCount + 1}},
 		"time below 0": {list: []Contender{{Name: "a", Func: f}}, cfg: Config{Time: -1}},
+		"two orders":   {list: []Contender{{Name: "a", Func: f, Passes: 2, Cycle: 2}}},
 		"no setup":     {list: []Contender{{Name: "a", Func: f, Setup: func() error { return broken }}}},
 	} {
 		if got, err := Run(t.Context(), tt.list, tt.cfg); err == nil || got != nil {

@@ -19,18 +19,19 @@ type Settings struct {
 
 // A Session is all that was measured at once.
 type Session struct {
-	Version  int      `json:"cqbench"` // of the format: 1
+	Version  int      `json:"cqbench"` // of the format: 2
 	Machine  Machine  `json:"machine"`
 	Settings Settings `json:"settings"`
 	Results  []Result `json:"results"`
+	Sizes    []Size   `json:"sizes,omitempty"`
 }
 
 // MaxSessionBytes bounds a saved session.
-const MaxSessionBytes = 16 << 20
+const MaxSessionBytes = 64 << 20
 
-const formatVersion = 1
+const formatVersion = 2 // 1 had means in place of all values
 
-// Write saves the session in the format of docs/bench.md.
+// Write saves the session in the format of docs/bench.md. It refuses one that [Parse] would find too long.
 func (s *Session) Write(w io.Writer) error {
 	c := *s
 	c.Version = formatVersion
@@ -38,14 +39,19 @@ func (s *Session) Write(w io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if len(b) >= MaxSessionBytes {
+		return errTooLong
+	}
 	_, err = w.Write(append(b, '\n'))
 	return err
 }
 
+var errTooLong = fmt.Errorf("a saved session of more than %d bytes", MaxSessionBytes)
+
 // Parse reads what [Session.Write] wrote. It refuses anything else, see docs/bench.md.
 func Parse(data []byte) (*Session, error) {
 	if len(data) > MaxSessionBytes {
-		return nil, fmt.Errorf("a saved session of more than %d bytes", MaxSessionBytes)
+		return nil, errTooLong
 	}
 	var version struct {
 		Version *int `json:"cqbench"`
@@ -58,6 +64,9 @@ func Parse(data []byte) (*Session, error) {
 		return nil, errors.New(`not a saved session: there is no "cqbench"`)
 	case *version.Version != formatVersion:
 		return nil, fmt.Errorf("a saved session of version %d; this program knows %d", *version.Version, formatVersion)
+	}
+	if err := checkKeys(bytes.NewReader(data)); err != nil {
+		return nil, fmt.Errorf("not a saved session: %v", err)
 	}
 	s := new(Session)
 	d := json.NewDecoder(bytes.NewReader(data))
@@ -76,6 +85,12 @@ func Parse(data []byte) (*Session, error) {
 		}
 		seen[r.Name] = true
 	}
+	for _, z := range s.Sizes {
+		if !validName(z.Name) || seen[z.Name] || !(z.Bytes >= 0) || math.IsInf(z.Bytes, 0) || z.Per == "" {
+			return nil, fmt.Errorf("not a saved session: %.50q is no size, or in it twice", z.Name)
+		}
+		seen[z.Name] = true
+	}
 	return s, nil
 }
 
@@ -83,7 +98,8 @@ func (r *Result) check() error {
 	if !validName(r.Name) {
 		return fmt.Errorf("%.50q is no name", r.Name)
 	}
-	if r.Batch < 1 || !(r.Items > 0) || !(r.Bytes >= 0) || !(r.Allocs >= 0) || len(r.Values) == 0 || len(r.Values) > MaxCount {
+	if r.Batch < 1 || !(r.Items > 0) || !(r.Bytes >= 0) || !(r.Allocs >= 0) || len(r.Values) == 0 || len(r.Values) > maxValues ||
+		r.Pieces < 1 || r.Pieces > MaxPieces || r.Group < 1 || r.Group > maxValues || r.Cycle < 0 || r.Cycle > maxValues || r.Cycle == 0 && r.Group != 1 || len(r.Values) < r.Group {
 		return fmt.Errorf("%s has numbers out of range", r.Name)
 	}
 	for _, v := range r.Values {

@@ -13,10 +13,12 @@ import (
 
 func sample() *Session {
 	return &Session{
-		Version:  1,
+		Version:  2,
 		Machine:  Machine{CPU: "A  processor", Cores: 2, Features: []string{"avx2"}, OS: "linux", Arch: "amd64", Go: "go1.26", Modules: map[string]string{"m": "v1"}},
 		Settings: Settings{TimeNS: 1, Count: 5, Set: "keys", Inputs: "none"},
-		Results:  []Result{{Name: "a/b", Batch: 3, Items: 2, Bytes: 50, Allocs: 1, Values: []float64{100, 110.5, 90, 95, 105, 100}}, {Name: "c", Batch: 1, Items: 1, Values: []float64{7}}},
+		Results: []Result{{Name: "a/b", Batch: 3, Group: 1, Pieces: 1, Items: 2, Bytes: 50, Allocs: 1, Values: []float64{100, 110.5, 90, 95, 105, 100}}, {Name: "c", Batch: 1, Group: 1, Pieces: 1, Items: 1, Values: []float64{7}},
+			{Name: "d", Batch: 1, Cycle: 2, Group: 2, Pieces: 2, Items: 1, Values: []float64{7, 9, 7, 9, 7, 9, 7}}},
+		Sizes: []Size{{Name: "e", Bytes: 21.5, Per: "key"}},
 	}
 }
 
@@ -36,19 +38,32 @@ func TestParseRefuses(t *testing.T) {
 	sample().Write(&b)
 	good := b.String()
 	for name, change := range map[string][2]string{
-		"version":       {`"cqbench":1`, `"cqbench":2`},
-		"no version":    {`"cqbench":1,`, ``},
-		"unknown field": {`"batch":3`, `"batch":3,"x":1`},
-		"no name":       {`"a/b"`, `""`},
-		"doubled name":  {`"c"`, `"a/b"`},
-		"zero":          {`[7]`, `[0]`},
-		"negative":      {`[7]`, `[-7]`},
-		"huge":          {`[7]`, `[1e999]`},
-		"no samples":    {`[7]`, `[]`},
-		"no batch":      {`"batch":3`, `"batch":0`},
-		"no items":      {`"items":2`, `"items":0`},
-		"more after it": {"\n", "\n{}"},
-		"cut":           {`}` + "\n", ""},
+		"version":        {`"cqbench":2`, `"cqbench":1`},
+		"no version":     {`"cqbench":2,`, ``},
+		"version twice":  {`"cqbench":2`, `"cqbench":2,"cqbench":2`},
+		"a name twice":   {`"name":"c"`, `"name":"a/b","name":"c"`},
+		"another case":   {`"name":"c"`, `"Name":"c"`},
+		"a module twice": {`"m":"v1"`, `"m":"v1","m":"v1"`},
+		"no pieces":      {`"pieces":2`, `"pieces":0`},
+		"many pieces":    {`"pieces":2`, `"pieces":9`},
+		"no group":       {`"group":2`, `"group":0`},
+		"long group":     {`"group":2`, `"group":9`},
+		"group alone":    {`"cycle":2,`, ``},
+		"no cycle":       {`"cycle":2`, `"cycle":-2`},
+		"doubled size":   {`"e"`, `"c"`},
+		"no size":        {`21.5`, `-21.5`},
+		"size of what":   {`"per":"key"`, `"per":""`},
+		"unknown field":  {`"batch":3`, `"batch":3,"x":1`},
+		"no name":        {`"a/b"`, `""`},
+		"doubled name":   {`"c"`, `"a/b"`},
+		"zero":           {`[7]`, `[0]`},
+		"negative":       {`[7]`, `[-7]`},
+		"huge":           {`[7]`, `[1e999]`},
+		"no samples":     {`[7]`, `[]`},
+		"no batch":       {`"batch":3`, `"batch":0`},
+		"no items":       {`"items":2`, `"items":0`},
+		"more after it":  {"\n", "\n{}"},
+		"cut":            {`}` + "\n", ""},
 	} {
 		bad := strings.Replace(good, change[0], change[1], 1)
 		if bad == good {
@@ -67,7 +82,7 @@ func FuzzParse(f *testing.F) {
 	var b bytes.Buffer
 	sample().Write(&b)
 	f.Add(b.Bytes())
-	f.Add([]byte(`{"cqbench":1,"results":[{"name":"a","batch":1,"items":1,"allocs":0,"values_ns":[1]}]}`))
+	f.Add([]byte(`{"cqbench":2,"results":[{"name":"a","batch":1,"group":1,"pieces":1,"items":1,"allocs":0,"values_ns":[1]}]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		s, err := Parse(data)
 		if err != nil {
@@ -89,12 +104,13 @@ func FuzzParse(f *testing.F) {
 		for i := range s.Results {
 			s.Results[i].Noisy()
 			s.Results[i].Spread()
+			s.Results[i].Samples(1)
 		}
 	})
 }
 
 func TestFigures(t *testing.T) {
-	r := Result{Items: 2, Bytes: 100}
+	r := Result{Items: 2, Bytes: 100, Group: 1, Pieces: 1}
 	for i := range 100 {
 		r.Values = append(r.Values, float64(101+(i*37)%100))
 	}
@@ -110,6 +126,20 @@ func TestFigures(t *testing.T) {
 	}
 	if p := r.BytesPerSecond(); p.Value != 100e9/m.Value {
 		t.Errorf("%v bytes a second", p)
+	}
+	cycle := sample().Results[2]
+	if each := cycle.Each(); !slices.Equal(each, []float64{7, 9}) {
+		t.Errorf("cycle of %v", each)
+	}
+	if s := cycle.Samples(1); !slices.Equal(s, []float64{8, 8, 8}) {
+		t.Errorf("pieces of a cycle %v", s)
+	}
+	if s := cycle.Samples(0); !slices.Equal(s, []float64{8}) {
+		t.Errorf("samples of a cycle %v", s)
+	}
+	disturbed := Result{Group: 1, Pieces: 4, Values: []float64{9, 5, 6, 99, 50, 9, 8, 7, 1}}
+	if s := disturbed.Samples(0); !slices.Equal(s, []float64{5, 7}) {
+		t.Errorf("samples %v", s)
 	}
 	few := Result{Values: []float64{1, 2, 3}}
 	if _, _, ok := few.Spread(); ok || few.Noisy() {
@@ -127,6 +157,8 @@ func TestJudge(t *testing.T) {
 		switch name {
 		case "a/b":
 			return (&Contender{Bytes: 50}).Kinds()
+		case "e":
+			return []stat.Kind{stat.Bytes}
 		case "c", "gone":
 			return (&Contender{}).Kinds()
 		}
@@ -136,12 +168,13 @@ func TestJudge(t *testing.T) {
 		"a/b<=200ns": stat.Kept, "a/b<50ns": stat.Violated, "a/b<100ns": stat.Straddling,
 		"a/b>=1M rec/s": stat.Kept, "a/b>=1G/s": stat.Violated, "a/b>=100MB/s": stat.Kept, "a/b>=1GB/s": stat.Violated,
 		"c<8ns": stat.Kept, "c<7ns": stat.Violated, "gone<1s": stat.NoData,
+		"e<=22B": stat.Kept, "e<0.02kB": stat.Violated,
 	} {
 		e, err := stat.Parse(text, kinds)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := Judge([]stat.Expr{e}, s.Results)[0]; got.State != want {
+		if got := Judge([]stat.Expr{e}, s.Results, s.Sizes)[0]; got.State != want {
 			t.Errorf("%s: %v, want %v (%v)", text, got.State, want, got.Value)
 		}
 	}

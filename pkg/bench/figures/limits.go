@@ -1,48 +1,35 @@
-package main
+package figures
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"runtime"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"cqkit/cmd/internal/cli"
 	"cqkit/pkg/bench"
 	"cqkit/pkg/gcra"
 	"cqkit/pkg/nonce"
 	"cqkit/pkg/vegas"
 )
 
-// limitFigures are the figures of limits, for each number of goroutines.
-func limitFigures(o *options) ([]figure, error) {
-	cpu := o.cpu
-	if len(cpu) == 0 {
-		for n := 1; n <= runtime.GOMAXPROCS(0); n *= 2 {
-			cpu = append(cpu, n)
-		}
-	}
-	slices.Sort(cpu)
-	cpu = slices.Compact(cpu)
-	if cpu[0] < 1 || cpu[len(cpu)-1] > 1024 {
-		return nil, cli.Usagef("--cpu takes numbers from 1 to 1024")
-	}
-	o.addInputs(fmt.Sprintf("goroutines %v", cpu))
-	var list []figure
+// Limits are the figures of limits for each number of goroutines, which are at least 1. With more than one the name ends in
+// the number: gcra/one/2.
+func Limits(goroutines []int) (s Set) {
 	tables := []*table{{name: "1k", keys: 1000}, {name: "1M", keys: 1_000_000}, {name: "1M-zipf", keys: 1_000_000, zipf: true}}
-	for _, g := range cpu {
+	for _, g := range goroutines {
 		suffix := ""
 		if g > 1 {
 			suffix = fmt.Sprintf("/%d", g)
 		}
 		add := func(name, bound string, setup func() error, work func(n int)) {
-			f := figure{Contender: bench.Contender{Name: name + suffix, Setup: setup, Func: spread(g, work), Passes: g}}
+			f := Figure{Contender: bench.Contender{Name: name + suffix, Setup: setup, Func: spread(g, work), Passes: g}}
 			if bound != "" {
-				f.bound = bound + suffix
+				f.Bound = bound + suffix
 			}
-			list = append(list, f)
+			s.add(f)
 		}
 		addBounds(add)
 		addStates(add)
@@ -53,8 +40,16 @@ func limitFigures(o *options) ([]figure, error) {
 			add("gcra/"+t.name, "bound/decision", t.fill, t.work)
 		}
 	}
-	return list, nil
+	t := tables[1]
+	s.Sizes = append(s.Sizes, Size{Name: "gcra/" + t.name + "/memory", Per: "key", Count: t.memory})
+	return s
 }
+
+// Scaled are the figures of [Limits] that do the same from any number of goroutines.
+var Scaled = []string{"gcra/one", "gcra/1k", "gcra/1M", "gcra/1M-zipf", "vegas/gate", "nonce/draw", "bound/decision"}
+
+// FluxLimiter is how many times as many decisions flux-limiter publishes that it takes from so many threads, by their number.
+var FluxLimiter = map[int]float64{1: 1.0, 2: 1.9, 4: 3.7, 8: 7.0, 16: 12.5}
 
 // spread returns a function that does n operations on g goroutines.
 func spread(g int, work func(n int)) func(int) {
@@ -132,7 +127,7 @@ func addStates(add func(name, bound string, setup func() error, work func(n int)
 	})
 }
 
-// addAccept adds the tracker of a receiver.
+// addAccept adds the trackers of a receiver: of statements, which must rise, and of packets, which may come late.
 func addAccept(add func(name, bound string, setup func() error, work func(n int))) {
 	var tracker nonce.Tracker
 	var last uint64
@@ -140,6 +135,14 @@ func addAccept(add func(name, bound string, setup func() error, work func(n int)
 		for range n {
 			last++
 			tracker.Accept(last)
+		}
+	})
+	var window nonce.Window
+	var late uint64
+	add("nonce/window", "bound/update", nil, func(n int) {
+		for range n {
+			late++
+			window.Accept(late ^ 1) // every second one comes late
 		}
 	})
 }
@@ -163,25 +166,52 @@ func (t *table) fill() error {
 	if t.limit != nil {
 		return nil
 	}
-	limit, err := gcra.NewKeyed[uint64](gcra.KeyedConfig{Limit: freely(), MaxKeys: 2 * t.keys})
+	r := rand.New(rand.NewPCG(1, 2))
+	zipf := rand.NewZipf(r, 1.1, 1, uint64(t.keys-1))
+	t.order = make([]uint32, drawn)
+	for i := range t.order {
+		t.order[i] = r.Uint32N(uint32(t.keys))
+		if t.zipf {
+			t.order[i] = uint32(zipf.Uint64())
+		}
+	}
+	limit, err := t.with(2 * t.keys)
+	t.limit = limit
+	return err
+}
+
+// with returns a limit for so many keys, with all of the table's in it.
+func (t *table) with(most int) (*gcra.Keyed[uint64], error) {
+	// Keys that have not used anything for long are as good as new, and forgotten: each has used its last
+	// quarter of an hour, and can go on for years.
+	limit, err := gcra.NewKeyed[uint64](gcra.KeyedConfig{Limit: gcra.Limit{Rate: gcra.Every(time.Second), Burst: 1 << 28}, MaxKeys: most})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	t.start = time.Now()
 	for k := range uint64(t.keys) {
-		limit.Take(k, time.Since(t.start), 1)
-	}
-	r := rand.New(rand.NewPCG(1, 2))
-	zipf := rand.NewZipf(r, 1.1, 1, uint64(t.keys-1))
-	for range drawn {
-		key := r.Uint32N(uint32(t.keys))
-		if t.zipf {
-			key = uint32(zipf.Uint64())
+		if !limit.Take(k, time.Since(t.start), 1000).Allowed {
+			return nil, errors.New("a new key is refused")
 		}
-		t.order = append(t.order, key)
 	}
-	t.limit = limit
-	return nil
+	return limit, nil
+}
+
+// memory returns the bytes a key of a limit for as many keys as there are.
+func (t *table) memory() (float64, error) {
+	before := heap()
+	limit, err := t.with(t.keys)
+	bytes := heap() - before
+	runtime.KeepAlive(limit)
+	return bytes / float64(t.keys), err
+}
+
+// heap is what is alive on it, in bytes.
+func heap() float64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return float64(m.HeapAlloc)
 }
 
 // work goes on in the order where the last batch ended, or few of the keys would ever come.
