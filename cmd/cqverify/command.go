@@ -57,18 +57,21 @@ Verdicts:
     foreign     the seal is of another log
     superseded  a later seal of the same log has been seen (--state)
     unsigned    there is no seal
-    untrusted   the seal is by none of the keys given
+    untrusted   the seal is by none of the keys given, or by one that does not
+                count for it: revoked, or outside its window
     malformed   the seal itself was edited or damaged
 
 Options:
-    -k, --key KEY         a public key that counts: a file made by cqkeygen, a
-                          file of several such keys one after another, or a
-                          folder of .pub files; can be repeated
+    -k, --key KEY         what counts: a public key made by cqkeygen, a file of
+                          several one after another, a trust file, a revocation
+                          list, or a folder of these (.pub, .trust, .revoked);
+                          can be repeated
     -s, --seal FILE       the seal of a single LOG
         --also SEAL       another log's seal, with its index beside it: inserted
                           records are looked for in it; can be repeated
         --state FILE      remember in FILE which seals were seen, log by log in
-                          the order given, and refuse an earlier seal of a log
+                          the order given, and refuse an earlier seal of a log;
+                          remember revocation lists, and refuse an older one
         --in-order        refuse, by --state, every seal older than the last one
                           of its key
         --allow-open      exit 0 for open logs, too
@@ -144,7 +147,7 @@ func verifyAll(cmd *cobra.Command, o *options, args []string) error {
 	if err != nil {
 		return err
 	}
-	keys, err := loadKeys(o.keys)
+	keys, err := loadKeys(cmd, o.keys, o.state)
 	if err != nil {
 		return err
 	}

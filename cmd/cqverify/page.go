@@ -97,7 +97,11 @@ var meaning = map[seal.Outcome]string{
 // parts describe one log.
 func (v *verdict) parts() []report.Part {
 	parts := []report.Part{v.fields()}
-	if text := meaning[seal.Outcome(v.Verdict)]; text != "" {
+	text := meaning[seal.Outcome(v.Verdict)]
+	if v.Trust != nil && v.Trust.Refused != "" {
+		text = v.Trust.meaning()
+	}
+	if text != "" {
 		parts = append(parts, report.Paragraph(text))
 	}
 	if len(v.Findings) > 0 && v.Verdict != string(seal.Foreign) {
@@ -131,6 +135,9 @@ func (v *verdict) fields() report.Fields {
 	}
 	if v.Signer != nil {
 		fields = append(fields, v.Signer.fields(v.Verdict, v.SignedAt)...)
+	}
+	if v.Trust != nil {
+		fields = append(fields, v.Trust.fields()...)
 	}
 	add("log", amount(v.Records, v.Gaps, v.Bytes))
 	if p := period(v.FirstUS, v.LastUS); p != "" {

@@ -84,7 +84,7 @@ type earlierState struct {
 }
 
 func proofAll(cmd *cobra.Command, reports *cli.Reports, paths, args []string) error {
-	keys, err := loadKeys(paths)
+	keys, err := loadKeys(cmd, paths, "")
 	if err != nil {
 		return err
 	}

@@ -27,6 +27,7 @@ type verdict struct {
 	Reason       string    `json:"reason,omitempty"`
 	Signer       *signer   `json:"signer,omitempty"`
 	SignedAt     string    `json:"signed_at,omitempty"`
+	Trust        *standing `json:"trust,omitempty"`
 	Notes        int       `json:"notes"`
 	Records      uint64    `json:"records"`
 	Gaps         uint64    `json:"gaps"`
@@ -218,7 +219,7 @@ func (v *verdict) fill(j *seal.Verdict) {
 	v.Warnings = append(v.Warnings, j.Warnings...)
 	v.CoveredBytes = j.Covered
 	if n := j.Note; n != nil {
-		v.SignedAt, v.Signer = n.Time.Format(timeLayout), newSigner(n, j.Key)
+		v.SignedAt, v.Signer, v.Trust = n.Time.Format(timeLayout), newSigner(n, j.Key), newStanding(j.Standing)
 		v.Sealed = &extent{Records: n.Leaves - j.SealedGaps, Gaps: j.SealedGaps, Bytes: n.Bytes}
 		if n.HasSpan {
 			v.Sealed.FirstUS, v.Sealed.LastUS = new(n.First), new(n.Last)
