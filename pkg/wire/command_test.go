@@ -116,7 +116,7 @@ func TestSignAndVerify(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if g, w := statement(t, got), statement(t, c); !bytes.Equal(g, w) {
+			if g, w := spelled(t, got), spelled(t, c); !bytes.Equal(g, w) {
 				t.Fatalf("got %x, want %x", g, w)
 			}
 			if got.Logged() != (name == "logged") {
@@ -129,7 +129,7 @@ func TestSignAndVerify(t *testing.T) {
 	}
 }
 
-func statement(t testing.TB, c *Command) []byte {
+func spelled(t testing.TB, c *Command) []byte {
 	t.Helper()
 	b, err := c.AppendStatement(nil)
 	if err != nil {
@@ -181,7 +181,7 @@ func TestKindsAreApart(t *testing.T) {
 	key := testKey(t)
 	keys := func(Fingerprint) *pqsig.PublicKey { return key.Public() }
 	for _, c := range []*Command{live(), logged()} {
-		s := statement(t, c)
+		s := spelled(t, c)
 		for _, context := range []string{"", contextCommand, contextLogged, "cqkit/anchor/v2"} {
 			signature, err := key.Sign(s, context)
 			if err != nil {
@@ -226,21 +226,21 @@ func TestRefusedCommands(t *testing.T) {
 	}
 	signature := make([]byte, SignatureSize)
 	for name, s := range map[string][]byte{
-		"no signer":               spoil(statement(t, live()), atSigner, make([]byte, 32)),
-		"no receiver":             spoil(statement(t, live()), atReceiver, make([]byte, 32)),
-		"nonce 0":                 spoil(statement(t, live()), atNonce, make([]byte, 8)),
-		"trailing zero":           spoil(statement(t, live()), atLive+3, []byte{0}),
-		"receiver after capture":  spoil(statement(t, logged()), atReceiver+31, []byte{1}),
-		"session after capture":   spoil(statement(t, logged()), atSession, []byte{1}),
-		"no origin":               spoil(statement(t, logged()), atOrigin, make([]byte, 16)),
-		"version":                 spoil(statement(t, live()), 0, []byte{3}),
-		"kind 0":                  spoil(statement(t, live()), 1, []byte{0}),
-		"kind 3":                  spoil(statement(t, live()), 1, []byte{3}),
-		"live said to be logged":  spoil(statement(t, live()), 1, []byte{2}),
-		"logged said to be live":  spoil(statement(t, logged()), 1, []byte{1}),
-		"length":                  spoil(statement(t, live()), 2, []byte{0x62}),
-		"payload length too much": spoil(statement(t, live()), atLive, []byte{4}),
-		"payload length too few":  spoil(statement(t, live()), atLive, []byte{2}),
+		"no signer":               spoil(spelled(t, live()), atSigner, make([]byte, 32)),
+		"no receiver":             spoil(spelled(t, live()), atReceiver, make([]byte, 32)),
+		"nonce 0":                 spoil(spelled(t, live()), atNonce, make([]byte, 8)),
+		"trailing zero":           spoil(spelled(t, live()), atLive+3, []byte{0}),
+		"receiver after capture":  spoil(spelled(t, logged()), atReceiver+31, []byte{1}),
+		"session after capture":   spoil(spelled(t, logged()), atSession, []byte{1}),
+		"no origin":               spoil(spelled(t, logged()), atOrigin, make([]byte, 16)),
+		"version":                 spoil(spelled(t, live()), 0, []byte{3}),
+		"kind 0":                  spoil(spelled(t, live()), 1, []byte{0}),
+		"kind 3":                  spoil(spelled(t, live()), 1, []byte{3}),
+		"live said to be logged":  spoil(spelled(t, live()), 1, []byte{2}),
+		"logged said to be live":  spoil(spelled(t, logged()), 1, []byte{1}),
+		"length":                  spoil(spelled(t, live()), 2, []byte{0x62}),
+		"payload length too much": spoil(spelled(t, live()), atLive, []byte{4}),
+		"payload length too few":  spoil(spelled(t, live()), atLive, []byte{2}),
 	} {
 		if _, err := ParseCommand(append(s, signature...)); !errors.Is(err, ErrMalformed) {
 			t.Errorf("%s: %v", name, err)
@@ -371,7 +371,7 @@ func FuzzParseCommand(f *testing.F) {
 			}
 			return
 		}
-		if s := statement(t, c); !bytes.Equal(s, message[:len(message)-SignatureSize]) {
+		if s := spelled(t, c); !bytes.Equal(s, message[:len(message)-SignatureSize]) {
 			t.Fatalf("read %x, which is spelled %x", message[:len(message)-SignatureSize], s)
 		}
 	})

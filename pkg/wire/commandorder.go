@@ -1,0 +1,200 @@
+package wire
+
+import (
+	"cmp"
+	"slices"
+	"sort"
+)
+
+// finish decides on all that waits, and then what nonces and times say.
+func (m *matcher) finish() *Judgement {
+	for len(m.pending) > 0 {
+		m.resolve()
+	}
+	for m.oldest < m.next {
+		m.retire()
+	}
+	m.attach()
+	j := &Judgement{Summary: m.summary, Dropped: m.dropped}
+	bySeries := make([][]*Finding, len(m.series))
+	for i := range m.findings {
+		f := &m.findings[i]
+		if f.copyCount != nil {
+			f.Copies += *f.copyCount
+		}
+		if f.Verdict == "" {
+			bySeries[f.series] = append(bySeries[f.series], f)
+		}
+	}
+	for _, series := range bySeries {
+		j.Recaptured += judgeSeries(series)
+		for _, f := range series {
+			m.summary[f.Verdict]++
+		}
+	}
+	// What became of an unsigned frame is said by the statement beside it.
+	for _, v := range Verdicts() {
+		if _, ok := m.summary[v]; !ok {
+			m.summary[v] = 0
+		}
+	}
+	j.Findings = slices.DeleteFunc(m.findings, func(f Finding) bool { return f.Verdict == gone })
+	slices.SortStableFunc(j.Findings, func(a, b Finding) int {
+		return cmp.Or(cmp.Compare(a.Index, b.Index), cmp.Compare(a.Statement.Index, b.Statement.Index))
+	})
+	return j
+}
+
+// gone marks the finding of an unsigned frame that a statement has since taken.
+const gone Verdict = "gone"
+
+// attach gives statements that do not count the unsigned frame they stand beside: of
+// the same source and message, or else the one directly in front.
+func (m *matcher) attach() {
+	for _, i := range m.weak {
+		f := &m.findings[i]
+		at := sort.Search(len(m.unsigned), func(k int) bool { return m.findings[m.unsigned[k]].pos >= f.firstPos-besideRecords })
+		best := -1
+		for ; at < len(m.unsigned); at++ {
+			u := &m.findings[m.unsigned[at]]
+			if u.pos >= f.firstPos+besideRecords {
+				break
+			}
+			if u.Verdict != Unsigned || u.Source.System != f.system {
+				continue
+			}
+			inFront := u.pos == f.firstPos-1
+			if !inFront && !(f.HasClaims && u.ID == f.ID && u.Source == f.Source) {
+				continue
+			}
+			if best < 0 || away(u.pos, f.firstPos) < away(m.findings[m.unsigned[best]].pos, f.firstPos) {
+				best = at
+			}
+		}
+		if best < 0 {
+			continue
+		}
+		u := &m.findings[m.unsigned[best]]
+		f.Place, f.HasFrame, f.HasCommand, f.ID, f.Source, f.pos = u.Place, true, true, u.ID, u.Source, u.pos
+		f.Copies += u.Copies
+		u.Verdict = gone
+		m.summary[Unsigned]--
+	}
+}
+
+// away is how far a frame is from a statement's first chunk, the one in front first.
+func away(pos, first int64) int64 {
+	if pos < first {
+		return 2 * (first - 1 - pos)
+	}
+	return 2*(pos-first) + 1
+}
+
+// judgeSeries gives each statement of a series its verdict. It returns how many frames
+// are at another time than was signed, because the log was captured anew.
+func judgeSeries(series []*Finding) (recaptured int64) {
+	logged := series[0].Logged
+	recording := false // the one that was signed: a frame is at the time its statement says
+	for _, f := range series {
+		recording = recording || logged && f.exact && f.Time == f.SignedTime
+	}
+	var inOrder []*Finding
+	for _, f := range series {
+		if f.exact && (!recording || f.Time == f.SignedTime) {
+			inOrder = append(inOrder, f)
+		}
+	}
+	if !logged {
+		straighten(inOrder)
+	}
+	slices.SortStableFunc(inOrder, func(a, b *Finding) int {
+		return cmp.Or(cmp.Compare(a.pos, b.pos), cmp.Compare(a.Statement.Index, b.Statement.Index))
+	})
+	accepted := map[uint64]bool{}
+	for i, ok := range rising(inOrder) {
+		f := inOrder[i]
+		if !ok {
+			f.Verdict, f.Reason = Replayed, "its nonce is not above those before it"
+			continue
+		}
+		f.Verdict, f.Reason = Authentic, ""
+		accepted[f.Nonce] = true
+		if logged && !recording {
+			recaptured++
+		}
+	}
+	for _, f := range series {
+		switch {
+		case f.Verdict != "":
+			if f.Verdict == Replayed && accepted[f.Nonce] {
+				f.Reason = "the same statement was accepted elsewhere in the log"
+			}
+		case accepted[f.Nonce]:
+			f.Verdict, f.Reason = Replayed, "the same statement was accepted elsewhere in the log"
+		case f.exact:
+			f.Verdict, f.Reason = Altered, "its record is at another time than was signed"
+		case f.HasFrame:
+			f.Verdict, f.Reason = Altered, "the frame beside the statement is not the one it speaks of"
+		default:
+			f.Verdict, f.Reason = Orphaned, "the frame it speaks of is gone"
+		}
+	}
+	return recaptured
+}
+
+// straighten exchanges frames of equal contents between statements, so that they are in
+// the order of the nonces: which of several equal frames a live statement speaks of,
+// nobody can tell.
+func straighten(series []*Finding) {
+	groups := map[uint64][]*Finding{}
+	used := map[uint64]bool{}
+	byStatement := slices.Clone(series)
+	slices.SortStableFunc(byStatement, func(a, b *Finding) int { return cmp.Compare(a.Statement.Index, b.Statement.Index) })
+	for _, f := range byStatement {
+		if !used[f.Nonce] { // a replayed statement keeps its frame
+			used[f.Nonce] = true
+			groups[f.content] = append(groups[f.content], f)
+		}
+	}
+	for _, g := range groups {
+		if len(g) == 1 {
+			continue
+		}
+		frames := make([]Finding, len(g))
+		for i, f := range g {
+			frames[i] = *f
+		}
+		slices.SortFunc(frames, func(a, b Finding) int { return cmp.Compare(a.pos, b.pos) })
+		slices.SortFunc(g, func(a, b *Finding) int { return cmp.Compare(a.Nonce, b.Nonce) })
+		for i, f := range g {
+			f.Place, f.pos, f.Copies = frames[i].Place, frames[i].pos, frames[i].Copies
+		}
+	}
+}
+
+// rising reports which findings belong to the longest run of rising nonces, of several
+// the one that begins with the earliest. Those outside are the fewest that can be out
+// of order.
+func rising(series []*Finding) []bool {
+	n := len(series)
+	from := make([]int, n) // the length of the longest run that begins here
+	var tops []uint64      // tops[k]: the greatest nonce that begins a run of length k+1, further on
+	for i := n - 1; i >= 0; i-- {
+		nonce := series[i].Nonce
+		k := sort.Search(len(tops), func(k int) bool { return tops[k] <= nonce })
+		if from[i] = k + 1; k == len(tops) {
+			tops = append(tops, nonce)
+		} else {
+			tops[k] = nonce
+		}
+	}
+	member := make([]bool, n)
+	left, last := len(tops), uint64(0)
+	for i, f := range series {
+		if from[i] == left && left > 0 && f.Nonce > last {
+			member[i], last = true, f.Nonce
+			left--
+		}
+	}
+	return member
+}
