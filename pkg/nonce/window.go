@@ -1,6 +1,9 @@
 package nonce
 
-import "sync"
+import (
+	"sync"
+	"sync/atomic"
+)
 
 // WindowSize is how many numbers a [Window] looks back over, the highest accepted
 // included.
@@ -24,8 +27,8 @@ const (
 // the tag that was checked before.
 type Window struct {
 	mu      sync.Mutex
-	highest uint64
-	floor   uint64 // see Raise
+	highest atomic.Uint64 // written under the lock, read without it by Fresh
+	floor   atomic.Uint64 // see Raise
 	// seen has bit n%64 of word n/64 modulo windowWords for each n accepted, from the
 	// word of highest back to that of highest-1023.
 	seen [windowWords]uint64
@@ -47,12 +50,12 @@ func (w *Window) Accept(n uint64) bool {
 		return false
 	}
 	block := n / wordBits
-	if n > w.highest {
-		last := w.highest / wordBits
+	if highest := w.highest.Load(); n > highest {
+		last := highest / wordBits
 		for i := range min(block-last, windowWords) {
 			w.seen[(last+1+i)%windowWords] = 0
 		}
-		w.highest = n
+		w.highest.Store(n)
 	}
 	w.seen[block%windowWords] |= 1 << (n % wordBits)
 	return true
@@ -61,33 +64,29 @@ func (w *Window) Accept(n uint64) bool {
 // Fresh reports whether Accept(n) would return true now. It remembers nothing, so a
 // receiver can refuse a replay before it pays for checking it. Accept still decides.
 func (w *Window) Fresh(n uint64) bool {
+	if n > w.highest.Load() && n > w.floor.Load() {
+		return true // the common case, without the lock
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.fresh(n)
 }
 
 func (w *Window) fresh(n uint64) bool {
+	highest := w.highest.Load()
 	switch {
-	case n <= w.floor: // 0 at least
+	case n <= w.floor.Load(): // 0 at least
 		return false
-	case n > w.highest:
+	case n > highest:
 		return true
-	case w.highest-n >= WindowSize:
+	case highest-n >= WindowSize:
 		return false
 	}
 	return w.seen[n/wordBits%windowWords]>>(n%wordBits)&1 == 0
 }
 
 // Raise makes the window refuse floor and everything below it.
-func (w *Window) Raise(floor uint64) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.floor = max(w.floor, floor)
-}
+func (w *Window) Raise(floor uint64) { raise(&w.floor, floor) }
 
 // Highest returns the greatest number accepted so far, 0 if none.
-func (w *Window) Highest() uint64 {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.highest
-}
+func (w *Window) Highest() uint64 { return w.highest.Load() }

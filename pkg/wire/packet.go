@@ -1,0 +1,232 @@
+package wire
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"cqkit/pkg/aead"
+	"cqkit/pkg/keccak"
+	"cqkit/pkg/nonce"
+)
+
+// PacketKind is how a packet is protected.
+type PacketKind uint8
+
+// The kinds, as a packet's first byte has them.
+const (
+	Tagged PacketKind = 0x21 // everybody can read it; HMAC-SHA3-256
+	Sealed PacketKind = 0x22 // only the other end can; ChaCha20-Poly1305
+)
+
+// String returns "tagged" or "sealed".
+func (k PacketKind) String() string {
+	switch k {
+	case Tagged:
+		return "tagged"
+	case Sealed:
+		return "sealed"
+	}
+	return fmt.Sprintf("kind %#x", uint8(k))
+}
+
+// Overhead returns how many bytes a packet is longer than its payload, 0 for no kind.
+func (k PacketKind) Overhead() int {
+	switch k {
+	case Tagged:
+		return packetHead + keccak.Size
+	case Sealed:
+		return packetHead + aead.Overhead
+	}
+	return 0
+}
+
+// MaxPacketSize is the greatest length of a packet: what a UDP datagram over IPv4 carries.
+const MaxPacketSize = 65_507
+
+// Offsets within a packet; docs/wire-v2-session.md, "Packets".
+const (
+	atPacketSystem  = 1
+	atPacketSession = 3
+	atPacketCounter = 7
+	packetHead      = 15
+)
+
+// Why a packet is refused. The session is as it was.
+var (
+	ErrPacketMalformed = errors.New("malformed packet")
+	// ErrPacketSession: it says that it belongs to another session.
+	ErrPacketSession = errors.New("packet of another session")
+	// ErrPacketForged: its tag does not fit. It was altered, or is of someone else, of another
+	// session, or of this end itself.
+	ErrPacketForged = errors.New("packet is forged or altered")
+	// ErrPacketReplayed: its counter has been accepted, or is 1,024 or more below the highest
+	// that was. Whether the tag fits was not always looked at.
+	ErrPacketReplayed = errors.New("packet is replayed, or far too late")
+)
+
+// Packet is what a packet says.
+type Packet struct {
+	Kind    PacketKind
+	From    Address
+	Hint    [4]byte // the first bytes of the session's id
+	Counter uint64  // at least 1
+	// Payload is a view into the packet if it is tagged, nil if it is sealed and was not opened.
+	Payload []byte
+}
+
+// ParsePacket reads a packet without checking that it is genuine, to tell whose it says it
+// is. The error is [ErrPacketMalformed].
+func ParsePacket(packet []byte) (Packet, error) {
+	if len(packet) < packetHead || len(packet) > MaxPacketSize {
+		return Packet{}, fmt.Errorf("%w: %d bytes", ErrPacketMalformed, len(packet))
+	}
+	p := Packet{
+		Kind:    PacketKind(packet[0]),
+		From:    Address{packet[atPacketSystem], packet[atPacketSystem+1]},
+		Hint:    [4]byte(packet[atPacketSession:]),
+		Counter: binary.LittleEndian.Uint64(packet[atPacketCounter:]),
+	}
+	switch overhead := p.Kind.Overhead(); {
+	case overhead == 0:
+		return Packet{}, fmt.Errorf("%w: %v", ErrPacketMalformed, p.Kind)
+	case len(packet) < overhead:
+		return Packet{}, fmt.Errorf("%w: %d bytes", ErrPacketMalformed, len(packet))
+	case p.Counter == 0:
+		return Packet{}, fmt.Errorf("%w: counter 0", ErrPacketMalformed)
+	case p.Kind == Tagged:
+		p.Payload = packet[packetHead : len(packet)-keccak.Size]
+	}
+	return p, nil
+}
+
+// PacketSender makes the packets of one sender in a session. It is safe for concurrent use.
+type PacketSender struct {
+	session      *Session
+	from         Address
+	keys         *packetKeys
+	tags, sealed nonce.Source
+}
+
+// Tag appends a tagged packet with a payload to dst, and returns the extended slice. It
+// allocates nothing if dst has room for the payload and [PacketKind.Overhead]. It fails with
+// [nonce.ErrExhausted] when all counters have been used, with [ErrWiped], and for a
+// payload that does not fit in [MaxPacketSize].
+func (p *PacketSender) Tag(dst, payload []byte) ([]byte, error) {
+	dst, start, _, err := p.head(dst, Tagged, &p.tags, len(payload))
+	if err != nil {
+		return nil, err
+	}
+	dst = append(dst, payload...)
+	tag := p.keys.tag.Tag(dst[start:])
+	return append(dst, tag[:]...), nil
+}
+
+// Seal appends a sealed packet with a payload to dst, and returns the extended slice. It has the
+// errors of [PacketSender.Tag]. payload and dst must not overlap.
+func (p *PacketSender) Seal(dst, payload []byte) ([]byte, error) {
+	dst, start, counter, err := p.head(dst, Sealed, &p.sealed, len(payload))
+	if err != nil {
+		return nil, err
+	}
+	return p.keys.seal.Seal(dst, counter, dst[start:], payload), nil
+}
+
+// head appends the head of the next packet.
+func (p *PacketSender) head(dst []byte, kind PacketKind, counters *nonce.Source, size int) (extended []byte, start int, counter uint64, err error) {
+	if size > MaxPacketSize-kind.Overhead() {
+		return nil, 0, 0, fmt.Errorf("payload of %d bytes: a %v packet carries %d", size, kind, MaxPacketSize-kind.Overhead())
+	}
+	if p.session.wiped.Load() {
+		return nil, 0, 0, ErrWiped
+	}
+	counter, err = counters.Next(0)
+	if err != nil {
+		return nil, 0, 0, err
+	}
+	t := &p.session.keys.transcript
+	start = len(dst)
+	dst = append(dst, byte(kind), p.from.System, p.from.Component, t[0], t[1], t[2], t[3])
+	return binary.LittleEndian.AppendUint64(dst, counter), start, counter, nil
+}
+
+// Raise makes every later packet's counter of a kind greater than floor: what a program does that
+// keeps a session on disk, with numbers reserved by a [nonce.DurableSource].
+func (p *PacketSender) Raise(kind PacketKind, floor uint64) {
+	switch kind {
+	case Tagged:
+		p.tags.Raise(floor)
+	case Sealed:
+		p.sealed.Raise(floor)
+	}
+}
+
+// Open checks a packet of the other end and accepts it once. The payload of a tagged packet is a
+// view into packet; that of a sealed one is appended to dst, which may be nil, and is the part
+// appended. The errors are the ErrPacket ones, [ErrSenders] and [ErrWiped]; what the Packet
+// says is then not to be believed, and its Payload is nil.
+func (s *Session) Open(dst, packet []byte) (Packet, error) {
+	p, err := s.parse(packet)
+	if err != nil {
+		return p, err
+	}
+	keys := s.known(p.From)
+	first := keys == nil
+	if first {
+		keys = s.derive(s.keys.role.Other(), p.From)
+	}
+	w := keys.window(p.Kind)
+	if !w.Fresh(p.Counter) {
+		return refuse(p, ErrPacketReplayed)
+	}
+	switch p.Kind {
+	case Tagged:
+		body := len(packet) - keccak.Size
+		if !keys.tag.Verify(packet[:body], packet[body:]) {
+			return refuse(p, ErrPacketForged)
+		}
+	case Sealed:
+		opened, err := keys.seal.Open(dst, p.Counter, packet[:packetHead], packet[packetHead:])
+		if err != nil {
+			return refuse(p, ErrPacketForged)
+		}
+		p.Payload = opened[len(dst):]
+	}
+	if first {
+		if keys, err = s.learn(p.From, keys); err != nil {
+			return refuse(p, err)
+		}
+		w = keys.window(p.Kind)
+	}
+	if !w.Accept(p.Counter) {
+		return refuse(p, ErrPacketReplayed)
+	}
+	return p, nil
+}
+
+// parse reads a packet that may be one of this session's.
+func (s *Session) parse(packet []byte) (Packet, error) {
+	p, err := ParsePacket(packet)
+	switch {
+	case err != nil:
+		return Packet{}, err
+	case s.wiped.Load():
+		return refuse(p, ErrWiped)
+	case p.Hint != [4]byte(s.keys.transcript[:4]):
+		return refuse(p, ErrPacketSession)
+	}
+	return p, nil
+}
+
+func (k *packetKeys) window(kind PacketKind) *nonce.Window {
+	if kind == Tagged {
+		return &k.tags
+	}
+	return &k.sealed
+}
+
+// refuse returns a packet without what it says.
+func refuse(p Packet, err error) (Packet, error) {
+	p.Payload = nil
+	return p, err
+}

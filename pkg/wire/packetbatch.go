@@ -1,0 +1,79 @@
+package wire
+
+import "cqkit/pkg/keccak"
+
+// batchSize is how many packets OpenAll looks at together.
+const batchSize = 64
+
+// OpenAll is [Session.Open] of many packets, in their order and with the same results:
+// opened[i] and errs[i] become those of packets[i]. It checks the tags of each sender four
+// at a time, which takes about a third of the time. The payloads of sealed packets get
+// memory of their own. It panics if opened or errs is shorter than packets.
+func (s *Session) OpenAll(packets [][]byte, opened []Packet, errs []error) {
+	opened, errs = opened[:len(packets)], errs[:len(packets)]
+	for len(packets) > 0 {
+		n := min(batchSize, len(packets))
+		s.openBatch(packets[:n], opened[:n], errs[:n])
+		packets, opened, errs = packets[n:], opened[n:], errs[n:]
+	}
+}
+
+func (s *Session) openBatch(packets [][]byte, opened []Packet, errs []error) {
+	var b tagBatch
+	for i, packet := range packets {
+		opened[i], errs[i] = s.parse(packet)
+		if errs[i] != nil || opened[i].Kind != Tagged {
+			continue
+		}
+		b.keys[i] = s.known(opened[i].From)
+		if b.keys[i] != nil && !b.keys[i].tags.Fresh(opened[i].Counter) { // nor later
+			opened[i], errs[i] = refuse(opened[i], ErrPacketReplayed)
+		}
+	}
+	for i := range packets {
+		if errs[i] == nil && b.keys[i] != nil && !b.checked[i] {
+			b.check(i, packets, errs)
+		}
+	}
+	// What is accepted depends on what was before.
+	for i, packet := range packets {
+		k := b.keys[i]
+		switch {
+		case errs[i] != nil:
+		case k == nil: // sealed, or by a sender of which nothing has verified yet
+			opened[i], errs[i] = s.Open(nil, packet)
+		case !k.tags.Fresh(opened[i].Counter):
+			opened[i], errs[i] = refuse(opened[i], ErrPacketReplayed)
+		case !b.genuine[i]:
+			opened[i], errs[i] = refuse(opened[i], ErrPacketForged)
+		case !k.tags.Accept(opened[i].Counter):
+			opened[i], errs[i] = refuse(opened[i], ErrPacketReplayed)
+		}
+	}
+}
+
+// tagBatch is what openBatch knows of its tagged packets.
+type tagBatch struct {
+	keys             [batchSize]*packetKeys // of the sender, nil if it is not known
+	checked, genuine [batchSize]bool
+}
+
+// check checks the tags of packets[first] and of all others of the same sender.
+func (b *tagBatch) check(first int, packets [][]byte, errs []error) {
+	var messages, tags [batchSize][]byte
+	var index [batchSize]int
+	n := 0
+	for i := first; i < len(packets); i++ {
+		if errs[i] != nil || b.keys[i] != b.keys[first] {
+			continue
+		}
+		body := len(packets[i]) - keccak.Size
+		messages[n], tags[n], index[n] = packets[i][:body], packets[i][body:], i
+		n++
+	}
+	var ok [batchSize]bool
+	b.keys[first].tag.VerifyAll(ok[:n], messages[:n], tags[:n])
+	for j, i := range index[:n] {
+		b.checked[i], b.genuine[i] = true, ok[j]
+	}
+}
