@@ -23,6 +23,7 @@ type options struct {
 	recursive  bool
 	force      bool
 	json       bool
+	embed      bool
 
 	everyRecords uint64
 	everySpan    time.Duration
@@ -36,6 +37,7 @@ func newCommand() *cobra.Command {
 		Long: `Usage:
     cqsign -k NAME.key LOG...
     cqsign -k NAME.key -o SEAL -
+    cqsign -k NAME.key --embed -o LOG2 LOG
     cqsign prove --record N LOG
 
 Seals each LOG: writes LOG.cqseal, a signed statement of what is in it, and
@@ -49,6 +51,9 @@ Options:
                                 the terminal is asked
     -o, --output FILE           where the seal of a single LOG goes; the index
                                 goes beside it
+        --embed                 write to FILE a copy of the LOG with its seal
+                                inside: one file that is recording and evidence;
+                                "cqsign extract" gives the LOG back
         --name TEXT             the signer's name in the seal; without it, the
                                 key's label or its file name
         --every N|DUR           add a signed note every N records, or every DUR
@@ -61,6 +66,7 @@ Options:
 		Example: `    $ cqkeygen -o pilot --label pilot-7
     $ cqsign -k pilot.key flight.tlog
     $ cqsign -k pilot.key --recursive --every 10m logs/
+    $ cqsign -k pilot.key --embed -o sealed.tlog flight.tlog
     $ cat flight.tlog | cqsign -k pilot.key -o copy.cqseal -`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -77,11 +83,12 @@ Options:
 	f.StringVarP(&o.output, "output", "o", "", "where the seal goes")
 	f.StringVar(&o.name, "name", "", "the signer's name in the seal")
 	f.StringVar(&o.every, "every", "", "add a note every so many records, or so much time")
+	f.BoolVar(&o.embed, "embed", false, "write the log with its seal inside")
 	f.BoolVar(&o.noIndex, "no-index", false, "make no index")
 	f.BoolVarP(&o.recursive, "recursive", "r", false, "look into subfolders, too")
 	f.BoolVar(&o.force, "force", false, "replace seals that are there")
 	f.BoolVar(&o.json, "json", false, "print one JSON object")
-	cmd.AddCommand(proveCommand())
+	cmd.AddCommand(proveCommand(), extractCommand())
 	return cmd
 }
 

@@ -177,10 +177,11 @@ func openProver(cmd *cobra.Command, o *proveOptions, path string) (*seal.Prover,
 	}
 	var data []byte
 	var err error
+	inside := false
 	if o.seal != "" {
 		data, err = logfile.ReadSeal(cmd, o.seal)
 	} else if data, err = logfile.ReadSealOf(cmd, path); errors.Is(err, fs.ErrNotExist) && exists(path) {
-		err = cli.Hint(fmt.Errorf("%q has no seal", path), "seal it first, or name its seal with -s")
+		inside, err = true, nil
 	}
 	if err != nil {
 		return nil, nil, err
@@ -189,16 +190,26 @@ func openProver(cmd *cobra.Command, o *proveOptions, path string) (*seal.Prover,
 	if err != nil {
 		return nil, nil, err
 	}
-	prover, err := seal.NewProver(seal.Log{ReaderAt: l, Size: l.Size}, data, runtime.GOMAXPROCS(0))
-	if err != nil {
-		l.Close()
-		err = fmt.Errorf("%s: %w", quoted(path), err)
-		if errors.Is(err, seal.ErrNotSealed) {
-			err = cli.Hint(err, "\"cqverify -k KEY LOG\" says what is wrong with it")
-		}
-		return nil, nil, err
+	log := seal.Log{ReaderAt: l, Size: l.Size}
+	var prover *seal.Prover
+	if inside {
+		prover, err = seal.NewProverInside(log, runtime.GOMAXPROCS(0))
+	} else {
+		prover, err = seal.NewProver(log, data, runtime.GOMAXPROCS(0))
 	}
-	return prover, l, nil
+	if err == nil {
+		return prover, l, nil
+	}
+	l.Close()
+	switch {
+	case errors.Is(err, seal.ErrNothingInside):
+		err = cli.Hint(fmt.Errorf("%s has no seal beside it, and none inside that fits", quoted(path)), "seal it first, or name its seal with -s")
+	case errors.Is(err, seal.ErrNotSealed):
+		err = cli.Hint(fmt.Errorf("%s: %w", quoted(path), err), "\"cqverify -k KEY LOG\" says what is wrong with it")
+	default:
+		err = fmt.Errorf("%s: %w", quoted(path), err)
+	}
+	return nil, nil, err
 }
 
 // write writes a proof to the name that was asked for, or to its default one.

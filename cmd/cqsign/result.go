@@ -15,6 +15,7 @@ type result struct {
 	Log     string `json:"log"`
 	Seal    string `json:"seal,omitempty"`
 	Index   string `json:"index,omitempty"`
+	Inside  bool   `json:"inside,omitempty"`  // Seal is a copy of the log with the seal inside
 	Skipped bool   `json:"skipped,omitempty"` // had a seal already
 	Error   string `json:"error,omitempty"`
 	*sum
@@ -32,6 +33,9 @@ type sum struct {
 	Bytes    int64  `json:"bytes"`
 	FirstUS  *int64 `json:"first_us,omitempty"`
 	LastUS   *int64 `json:"last_us,omitempty"`
+
+	Carriers     uint64 `json:"carriers,omitempty"` // records that carry the seal inside the copy
+	CarrierBytes int64  `json:"carrier_bytes,omitempty"`
 }
 
 func (r *result) warn(format string, args ...any) {
@@ -41,6 +45,7 @@ func (r *result) warn(format string, args ...any) {
 // describe takes over what was sealed, and nothing that would keep more in memory.
 func describe(s *seal.Summary) *sum {
 	d := &sum{Origin: strings.Clone(s.Origin), Notes: s.Notes, Records: s.Records, Gaps: s.Gaps, GapBytes: s.GapBytes, Bytes: s.Bytes}
+	d.Carriers, d.CarrierBytes = s.Carriers, s.CarrierBytes
 	if s.HasSpan {
 		d.FirstUS, d.LastUS = new(s.First), new(s.Last)
 	}
@@ -51,7 +56,7 @@ func describe(s *seal.Summary) *sum {
 func (j *job) tell(r *result) error {
 	if r.err != nil {
 		r.Error = r.err.Error()
-		r.Seal, r.Index, r.sum = "", "", nil
+		r.Seal, r.Index, r.Inside, r.sum = "", "", false, nil
 		return cli.Report(j.cmd, r.err)
 	}
 	for _, w := range r.Warnings {
@@ -62,6 +67,8 @@ func (j *job) tell(r *result) error {
 	case j.o.json || j.o.output == "-":
 	case r.Skipped:
 		fmt.Fprintf(out, "%s: has a seal already\n", called(r.Log))
+	case r.Inside:
+		fmt.Fprintf(out, "%s: sealed inside %s, %s\n", called(r.Log), report.Clean(r.Seal), r.sum)
 	default:
 		fmt.Fprintf(out, "%s: sealed as %s, %s\n", called(r.Log), report.Clean(r.Seal), r.sum)
 	}
@@ -92,6 +99,9 @@ func (s *sum) String() string {
 	}
 	if s.Notes > 1 {
 		text += cli.Count(int64(s.Notes), "note") + ", "
+	}
+	if s.Carriers > 0 {
+		return text + fmt.Sprintf("%s and %s for the seal", cli.Size(s.Bytes), cli.Size(s.CarrierBytes))
 	}
 	return text + cli.Size(s.Bytes)
 }

@@ -41,6 +41,7 @@ func TestSchema(t *testing.T) {
 		{"--force --every 1000 logs", 0},
 		{"--force --no-index logs/1.tlog", 0},
 		{"-o in.cqseal -", 0},
+		{"--embed -o in.tlog logs/1.tlog", 0},
 	} {
 		args := append([]string{"-k", "test.key", "--json"}, strings.Fields(tt.args)...)
 		code, stdout, stderr := run(context.Background(), strings.NewReader(""), args...)

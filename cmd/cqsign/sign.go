@@ -80,6 +80,8 @@ func checkOutput(o *options, logs []logfile.Found) error {
 		stdin = stdin || l.Path == "-"
 	}
 	switch {
+	case o.embed:
+		return checkEmbed(o, logs)
 	case o.output != "" && (len(logs) != 1 || logs[0].InFolder):
 		return cli.Usagef("--output names one seal, but %d logs are given", len(logs))
 	case stdin && o.output == "":
@@ -95,6 +97,9 @@ func (j *job) one(l logfile.Found) *result {
 	r := &result{Log: l.Path, Warnings: []string{}}
 	if r.err = l.Err; r.err != nil {
 		return r
+	}
+	if j.o.embed {
+		return j.embed(l.Path, r)
 	}
 	r.Seal = j.o.output
 	if r.Seal == "" {
@@ -123,46 +128,82 @@ func (j *job) one(l logfile.Found) *result {
 
 // write seals a log to out. Nothing appears unless everything does, the index first.
 func (j *job) write(path string, out *cli.Output, r *result) error {
-	var index *cli.Output
-	o := seal.Options{
-		Signer: j.signer, Name: filepath.Base(path),
-		EveryRecords: j.o.everyRecords, EverySpan: j.o.everySpan,
-		Clock: time.Now, Nonces: &j.nonces, Workers: 1,
+	o := j.sealOptions(filepath.Base(path))
+	index, err := j.createIndex(out, out.Name, r)
+	if err != nil {
+		return err
 	}
-	var buffered *bufio.Writer
-	if !j.o.noIndex && isFile(out) {
-		r.Index = logfile.IndexPath(out.Name)
-		var err error
-		// An index without a seal is a leftover; with --force it goes with its seal.
-		if index, err = cli.Create(j.cmd, r.Index, cli.CreateOptions{Force: true}); err != nil {
-			return err
-		}
-		defer index.Close()
-		buffered = bufio.NewWriterSize(index, 64<<10)
-		o.Index = buffered
-	}
+	defer index.Close()
+	index.fill(&o)
 	data, sum, err := j.read(path, &o, r)
 	if err != nil {
 		return err
 	}
 	r.sum = describe(sum)
 	j.warn(sum, r)
-	if index != nil {
-		if err := buffered.Flush(); err != nil {
-			return err
-		}
-		// Whoever sealed the log meanwhile keeps the index as it is.
-		if !j.o.force && exists(out.Name) {
-			return &fs.PathError{Op: "create", Path: out.Name, Err: fs.ErrExist}
-		}
-		if err := index.Commit(); err != nil {
-			return err
-		}
+	if err := index.commit(j, out); err != nil {
+		return err
 	}
 	if _, err := out.Write(data); err != nil {
 		return err
 	}
 	return out.Commit()
+}
+
+func (j *job) sealOptions(name string) seal.Options {
+	return seal.Options{
+		Signer: j.signer, Name: name,
+		EveryRecords: j.o.everyRecords, EverySpan: j.o.everySpan,
+		Clock: time.Now, Nonces: &j.nonces, Workers: 1,
+	}
+}
+
+// indexOutput is an index in the making. A nil one does nothing.
+type indexOutput struct {
+	*cli.Output
+	buffered *bufio.Writer
+}
+
+// createIndex begins the index that belongs to a seal of the given name, unless none
+// is wanted or out, to which the seal goes, is no file.
+func (j *job) createIndex(out *cli.Output, sealName string, r *result) (*indexOutput, error) {
+	if j.o.noIndex || !isFile(out) {
+		return nil, nil
+	}
+	r.Index = logfile.IndexPath(sealName)
+	// An index without a seal is a leftover; with --force it goes with its seal.
+	index, err := cli.Create(j.cmd, r.Index, cli.CreateOptions{Force: true})
+	if err != nil {
+		return nil, err
+	}
+	return &indexOutput{index, bufio.NewWriterSize(index, 64<<10)}, nil
+}
+
+func (x *indexOutput) fill(o *seal.Options) {
+	if x != nil {
+		o.Index = x.buffered
+	}
+}
+
+func (x *indexOutput) commit(j *job, out *cli.Output) error {
+	if x == nil {
+		return nil
+	}
+	if err := x.buffered.Flush(); err != nil {
+		return err
+	}
+	// Whoever sealed the log meanwhile keeps the index as it is.
+	if !j.o.force && exists(out.Name) {
+		return &fs.PathError{Op: "create", Path: out.Name, Err: fs.ErrExist}
+	}
+	return x.Commit()
+}
+
+func (x *indexOutput) Close() error {
+	if x == nil {
+		return nil
+	}
+	return x.Output.Close()
 }
 
 // read reads a log once, to its end, and seals it.

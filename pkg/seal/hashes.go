@@ -27,13 +27,26 @@ type sealedLog struct {
 	hasher merkle.Hasher
 }
 
-// openSealed checks that log fits all notes of its seal. It checks no signature: a
-// proof is worth what the note in it is worth.
+// openSealed checks that log fits all notes of its seal, as it is or without the carriers of
+// the seal. It checks no signature: a proof is worth what the note in it is worth.
 func openSealed(log Log, seal []byte, workers int) (*sealedLog, error) {
 	p, err := Parse(seal)
 	if err != nil {
 		return nil, fmt.Errorf("the seal is malformed: %w", err)
 	}
+	s, err := openParsed(log, nil, p, workers)
+	if err != ErrNotSealed {
+		return s, err
+	}
+	without, err := bare(log, carriersOf(p))
+	if err != nil {
+		return nil, err
+	}
+	return openParsed(without.Log, without.places(), p, workers)
+}
+
+// openParsed is openSealed of a log from which carriers were taken out at the given places.
+func openParsed(log Log, places []int64, p *Parsed, workers int) (*sealedLog, error) {
 	if last := p.Last(); last.Final && log.Size > last.Bytes {
 		return nil, ErrNotSealed
 	}
@@ -43,6 +56,7 @@ func openSealed(log Log, seal []byte, workers int) (*sealedLog, error) {
 	}
 	w := newWalker(log, max(workers, 1), nil)
 	defer w.close()
+	w.places = places
 	w.mark = func(offset int64) { s.marks = append(s.marks, offset) }
 	if _, err := w.all(p.Notes); err == errDiffers || err == errSpan {
 		return nil, ErrNotSealed

@@ -35,6 +35,20 @@ func NewProver(log Log, seal []byte, workers int) (*Prover, error) {
 	return &Prover{s}, nil
 }
 
+// NewProverInside is [NewProver] of a log whose seal stands inside it, and nowhere else.
+// The error is [ErrNothingInside] if none inside fits the log.
+func NewProverInside(log Log, workers int) (*Prover, error) {
+	in, without, err := fitting(log, workers)
+	if err != nil {
+		return nil, err
+	}
+	s, err := openParsed(without.Log, without.places(), in.Parsed, workers)
+	if err != nil {
+		return nil, err
+	}
+	return &Prover{s}, nil
+}
+
 // Records returns how many records the seal covers.
 func (p *Prover) Records() uint64 {
 	return p.log.parsed.Last().Leaves - uint64(len(p.log.gaps))
