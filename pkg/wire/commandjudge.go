@@ -9,6 +9,7 @@ import (
 
 	"cqkit/pkg/chunk"
 	"cqkit/pkg/mav"
+	"cqkit/pkg/pqsig"
 	"cqkit/pkg/tlog"
 )
 
@@ -109,7 +110,12 @@ type Judgement struct {
 
 // JudgeOptions say how commands are judged. Without keys all statements are forged.
 type JudgeOptions struct {
-	Keys KeyFunc
+	// Keys returns the key with a fingerprint, nil if none is known. us is when the
+	// statement was made as far as is known, µs since 1970 UTC: what it says of
+	// the record after capture, else the time of its first chunk, 0 in a raw
+	// capture. An error, whose text becomes the reason, says that
+	// the key does not count at that time. It is called from several goroutines.
+	Keys func(f Fingerprint, us int64) (*pqsig.PublicKey, error)
 	// Wanted chooses the frames that are commands; nil means StateChanging.
 	Wanted func(tlog.Frame) bool
 	// V1 reads and verifies a message of chunk type SignedCommand from the given source, as
@@ -136,7 +142,7 @@ func Seeds() *tlog.Seeds {
 // reading failed. It may be called concurrently.
 func JudgeLog(r io.Reader, seeds *tlog.Seeds, o JudgeOptions) (*Judgement, error) {
 	if o.Keys == nil {
-		o.Keys = Keys()
+		o.Keys = func(Fingerprint, int64) (*pqsig.PublicKey, error) { return nil, nil }
 	}
 	if o.Wanted == nil {
 		o.Wanted = StateChanging
@@ -211,12 +217,19 @@ func (s *statement) verify(o *JudgeOptions) {
 	if s.command, s.err = ParseCommand(s.message); s.err != nil {
 		return
 	}
-	key := o.Keys(s.command.Signer)
-	if key == nil {
-		s.err = ErrUnknownSigner
-		return
+	at := s.first.Time
+	if s.command.Logged() {
+		at = s.command.Time
 	}
-	s.err = s.command.verify(s.message, key)
+	key, err := o.Keys(s.command.Signer, at)
+	switch {
+	case err != nil:
+		s.err = err
+	case key == nil:
+		s.err = ErrUnknownSigner
+	default:
+		s.err = s.command.verify(s.message, key)
+	}
 }
 
 // String names the place for people.

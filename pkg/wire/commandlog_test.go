@@ -10,6 +10,7 @@ import (
 
 	"cqkit/pkg/chunk"
 	"cqkit/pkg/mav"
+	"cqkit/pkg/pqsig"
 	"cqkit/pkg/tlog"
 )
 
@@ -68,13 +69,19 @@ func signLog(t testing.TB, log []byte, key byte, wanted func(tlog.Frame) bool) (
 func judge(t testing.TB, log []byte, o JudgeOptions) *Judgement {
 	t.Helper()
 	if o.Keys == nil {
-		o.Keys = Keys(newKey(t, 1).Public())
+		o.Keys = known(newKey(t, 1).Public())
 	}
 	j, err := JudgeLog(bytes.NewReader(log), Seeds(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return j
+}
+
+// known returns the keys given, whatever the time.
+func known(keys ...*pqsig.PublicKey) func(Fingerprint, int64) (*pqsig.PublicKey, error) {
+	byID := Keys(keys...)
+	return func(f Fingerprint, _ int64) (*pqsig.PublicKey, error) { return byID(f), nil }
 }
 
 // want checks the summary, given as verdicts and numbers.

@@ -83,7 +83,6 @@ type walk struct {
 	assembler *chunk.Assembler
 	places    []chunkPlace // of the chunks that may still be asked for, by number
 	begin     uint64       // the number of places[0]
-	now       int64        // time of the last record
 	pos       int64
 	lost      []chunk.Partial
 
