@@ -27,12 +27,14 @@ func newCommand() *cobra.Command {
 	var o options
 	cmd := &cobra.Command{
 		Use:   "cqkeygen [sign|kem|hybrid|root] -o NAME",
-		Short: "make, inspect, convert and protect post-quantum keys",
+		Short: "make, inspect, convert, protect and revoke post-quantum keys",
 		Long: `Usage:
     cqkeygen [sign|kem|hybrid|root] -o NAME
     cqkeygen inspect FILE...
     cqkeygen convert FILE -o FILE
     cqkeygen public FILE
+    cqkeygen trust add|remove|update|show FILE...
+    cqkeygen revoke -k ROOT.key --key KEY
 
 Makes a key: writes NAME.key, the private half, which only its owner may read,
 and NAME.pub, the public half for everyone else, and prints the fingerprint.
@@ -41,7 +43,7 @@ Nothing is ever overwritten. The kinds of key are
     sign        ML-DSA-87, for seals and signed commands; the default
     kem         ML-KEM-1024, for sessions
     hybrid      X25519 and ML-KEM-1024, for sessions
-    root        SLH-DSA-SHA2-256s, slow and cautious, for endorsing other keys
+    root        SLH-DSA-SHA2-256s, slow and cautious, for revoking other keys
 
 Options:
     -o, --output NAME           the name of the two files without .key and .pub;
@@ -91,7 +93,7 @@ Options:
 	cli.SetExit(cmd, 3, "could not do it: a file, a passphrase, a key that does not parse")
 	cli.SetExit(cmd, 130, "interrupted; no file is left half-written")
 	cmd.SuggestionsMinimumDistance = 2
-	cmd.AddCommand(inspectCommand(), convertCommand(), publicCommand())
+	cmd.AddCommand(inspectCommand(), convertCommand(), publicCommand(), trustCommand(), revokeCommand())
 	return cmd
 }
 

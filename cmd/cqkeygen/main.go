@@ -1,4 +1,4 @@
-// Cqkeygen makes, inspects, converts and protects post-quantum keys.
+// Cqkeygen makes, inspects, converts, protects and revokes post-quantum keys.
 package main
 
 import (

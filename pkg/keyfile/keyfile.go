@@ -33,7 +33,7 @@ const (
 	Sign   Kind = iota + 1 // ML-DSA-87: seals and commands
 	KEM                    // ML-KEM-1024: sessions
 	Hybrid                 // X25519 and ML-KEM-1024: sessions
-	Root                   // SLH-DSA-SHA2-256s: endorsing other keys
+	Root                   // SLH-DSA-SHA2-256s: revoking other keys
 )
 
 var kinds = [...]struct {

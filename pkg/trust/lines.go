@@ -20,7 +20,7 @@ const (
 	// revocation, in characters.
 	MaxTextRunes = 100
 
-	maxLine    = 16 << 10
+	maxLine    = 64 << 10 // the signature line of a list has 39,743 bytes and a name
 	timeLayout = "2006-01-02T15:04:05Z"
 )
 
