@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"runtime"
+	"slices"
 	"strconv"
 	"time"
 
@@ -113,10 +114,13 @@ func (e *entrant) calibrate(cfg Config) {
 	piece := max(1, int64(cfg.Time)/int64(cfg.Count)/MaxPieces)
 	took := e.batch(n)
 	if e.Cycle > 1 {
-		// The mean of a few operations of different lengths.
-		if few := min(e.Cycle, 16); took < int64(slow/10) {
-			took = e.batch(few) / int64(few)
+		// The median of a few of different lengths: an interruption would count in a mean.
+		few := []int64{took}
+		for len(few) < min(e.Cycle, 16) && took < int64(slow/10) {
+			few = append(few, e.batch(1))
 		}
+		slices.Sort(few)
+		took = few[len(few)/2]
 	} else {
 		if took < int64(slow/10) {
 			took = e.least(n)
@@ -128,7 +132,7 @@ func (e *entrant) calibrate(cfg Config) {
 			}
 		}
 	}
-	e.plan = planOf(cfg, n, took, max(1, e.Passes), e.Cycle > 1)
+	e.plan = planOf(cfg, n, took, max(1, e.Passes), e.Cycle)
 	if took/int64(n) > int64(slow) {
 		return // counting allocations would take as long as a sample
 	}
@@ -145,7 +149,7 @@ func (e *entrant) calibrate(cfg Config) {
 
 // planOf plans for something of which n operations take so many nanoseconds, and which is done in multiples of
 // step. How many pieces a sample has must not depend on small differences, or two sessions would differ by it.
-func planOf(cfg Config, n int, took int64, step int, cycle bool) plan {
+func planOf(cfg Config, n int, took int64, step, cycle int) plan {
 	p := plan{n: n, group: 1, pieces: MaxPieces, count: cfg.Count}
 	piece := max(1, int64(cfg.Time)/int64(cfg.Count)/MaxPieces)
 	one := max(1, took/int64(n)) // an operation
@@ -153,7 +157,7 @@ func planOf(cfg Config, n int, took int64, step int, cycle bool) plan {
 	case one > int64(slow):
 		p.pieces, p.count = 1, slowMost
 		return p
-	case took < piece && cycle:
+	case took < piece && cycle > 1:
 		p.group = int(piece / took)
 		took *= int64(p.group)
 	case took < piece:
@@ -171,6 +175,9 @@ func planOf(cfg Config, n int, took int64, step int, cycle bool) plan {
 		p.count = int(min(int64(p.count), max(fewest, int64(cfg.Time)/sample)))
 	}
 	p.group = min(p.group, maxValues/p.pieces/p.count)
+	if cycle > 1 { // what an operation takes undisturbed is not known from one or two
+		p.count = max(p.count, min(MaxCount, (fewest*cycle-1)/(p.group*p.pieces)+1))
+	}
 	return p
 }
 

@@ -82,20 +82,20 @@ func TestPlan(t *testing.T) {
 		n     int
 		took  time.Duration
 		step  int
-		cycle bool
+		cycle int
 		want  plan
 	}{
-		{"short", 1 << 16, 600 * time.Microsecond, 1, false, plan{113777, 1, 8, 60}},
-		{"in steps", 64, 20 * time.Microsecond, 64, false, plan{3328, 1, 8, 60}},
-		{"a piece", 1, 1100 * time.Microsecond, 1, false, plan{1, 1, 8, 56}},
-		{"some milliseconds", 1, 3 * time.Millisecond, 1, false, plan{1, 1, 8, 20}},
-		{"longer", 1, 4 * time.Millisecond, 1, false, plan{1, 1, 4, 31}},
-		{"no more pieces", 1, 20 * time.Millisecond, 1, false, plan{1, 1, 1, 25}},
-		{"few", 1, 60 * time.Millisecond, 1, false, plan{1, 1, 1, 8}},
-		{"fewest", 1, 400 * time.Millisecond, 1, false, plan{1, 1, 1, 5}},
-		{"slow", 1, 1100 * time.Millisecond, 1, false, plan{1, 1, 1, 3}},
-		{"a cycle", 1, 250 * time.Microsecond, 1, true, plan{1, 4, 8, 60}},
-		{"a slow cycle", 1, 2 * time.Millisecond, 1, true, plan{1, 1, 8, 31}},
+		{"short", 1 << 16, 600 * time.Microsecond, 1, 0, plan{113777, 1, 8, 60}},
+		{"in steps", 64, 20 * time.Microsecond, 64, 0, plan{3328, 1, 8, 60}},
+		{"a piece", 1, 1100 * time.Microsecond, 1, 0, plan{1, 1, 8, 56}},
+		{"some milliseconds", 1, 3 * time.Millisecond, 1, 0, plan{1, 1, 8, 20}},
+		{"longer", 1, 4 * time.Millisecond, 1, 0, plan{1, 1, 4, 31}},
+		{"no more pieces", 1, 20 * time.Millisecond, 1, 0, plan{1, 1, 1, 25}},
+		{"few", 1, 60 * time.Millisecond, 1, 0, plan{1, 1, 1, 8}},
+		{"fewest", 1, 400 * time.Millisecond, 1, 0, plan{1, 1, 1, 5}},
+		{"slow", 1, 1100 * time.Millisecond, 1, 0, plan{1, 1, 1, 3}},
+		{"a cycle", 1, 250 * time.Microsecond, 1, 114, plan{1, 4, 8, 60}},
+		{"a slow cycle", 1, 2 * time.Millisecond, 1, 114, plan{1, 1, 8, 72}},
 	} {
 		if got := planOf(cfg, tt.n, tt.took.Nanoseconds(), tt.step, tt.cycle); got != tt.want {
 			t.Errorf("%s: %+v, want %+v", tt.name, got, tt.want)
