@@ -39,6 +39,8 @@ func newCommand() *cobra.Command {
     cqsign -k NAME.key -o SEAL -
     cqsign -k NAME.key --embed -o LOG2 LOG
     cqsign prove --record N LOG
+    cqsign attest LOG ANSWER...
+    cqsign commands -k NAME.key -o LOG2 LOG
 
 Seals each LOG: writes LOG.cqseal, a signed statement of what is in it, and
 LOG.cqidx, the index that lets cqverify name every changed record. The log
@@ -88,7 +90,7 @@ Options:
 	f.BoolVarP(&o.recursive, "recursive", "r", false, "look into subfolders, too")
 	f.BoolVar(&o.force, "force", false, "replace seals that are there")
 	f.BoolVar(&o.json, "json", false, "print one JSON object")
-	cmd.AddCommand(proveCommand(), extractCommand())
+	cmd.AddCommand(proveCommand(), extractCommand(), commandsCommand(), attestCommand())
 	return cmd
 }
 
