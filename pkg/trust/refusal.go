@@ -44,8 +44,10 @@ func (e *Refusal) Error() string {
 		case !e.Claimed || e.Revocation.From.IsZero():
 		case e.Proof != nil:
 			text += fmt.Sprintf(", and that the signature was there is shown only for %s, by %s", words(e.Proof.Time), e.Proof.By)
+		case !e.At.Before(e.Revocation.From):
+			text += fmt.Sprintf(", and by the signer's own claim this was signed after that, at %s", words(e.At))
 		default:
-			text += fmt.Sprintf(", and nothing but the signer's claim (%s) says that it was signed before", words(e.At))
+			text += fmt.Sprintf(", and nothing but the signer's claim (%s) says that this was signed before", words(e.At))
 		}
 		return text
 	}

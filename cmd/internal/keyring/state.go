@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"cqkit/cmd/internal/cli"
 	"cqkit/pkg/nonce"
 	"cqkit/pkg/trust"
 )
@@ -55,7 +56,7 @@ type RollbackError struct {
 
 func (e *RollbackError) Error() string {
 	if e.Now == 0 {
-		return fmt.Sprintf("root %s: its revocation list is missing, and one of %d steps was seen before", e.Root.Fingerprint, e.Seen)
+		return fmt.Sprintf("root %s: its revocation list is missing, and one of %s was seen before", e.Root.Fingerprint, cli.Count(int64(e.Seen), "step"))
 	}
-	return fmt.Sprintf("root %s: its revocation list has %d steps, and one of %d was seen before: an old list is no list", e.Root.Fingerprint, e.Now, e.Seen)
+	return fmt.Sprintf("root %s: its revocation list has %s, and one of %d was seen before", e.Root.Fingerprint, cli.Count(int64(e.Now), "step"), e.Seen)
 }
