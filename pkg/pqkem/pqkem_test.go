@@ -195,32 +195,6 @@ func TestWipe(t *testing.T) {
 	}
 }
 
-func BenchmarkKEM(b *testing.B) {
-	for _, alg := range algorithmsUnderTest {
-		k := testKey(b, alg, 1)
-		raw := k.Public().Bytes()
-		_, ct, err := k.Public().Encapsulate()
-		if err != nil {
-			b.Fatal(err)
-		}
-		for name, call := range map[string]func() error{
-			"generate":    func() error { _, err := Generate(alg); return err },
-			"parse":       func() error { _, err := ParsePublicKey(alg, raw); return err },
-			"encapsulate": func() error { _, _, err := k.Public().Encapsulate(); return err },
-			"decapsulate": func() error { _, err := k.Decapsulate(ct); return err },
-		} {
-			b.Run(alg.String()+"/"+name, func(b *testing.B) {
-				b.ReportAllocs()
-				for b.Loop() {
-					if err := call(); err != nil {
-						b.Fatal(err)
-					}
-				}
-			})
-		}
-	}
-}
-
 // afterEach are the calls after which SHA-256 must run at full speed.
 func afterEach(tb testing.TB) map[string]func() {
 	k := testKey(tb, MLKEM1024, 1)

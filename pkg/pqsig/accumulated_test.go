@@ -3,9 +3,6 @@ package pqsig
 import (
 	"crypto/sha3"
 	"encoding/hex"
-	"encoding/json"
-	"os"
-	"path/filepath"
 	"testing"
 )
 
@@ -36,25 +33,4 @@ func TestAccumulated(t *testing.T) {
 	if got := hex.EncodeToString(sum); got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
-}
-
-// benchmarkMessages are CCTV's 114 messages whose signing takes, together, the
-// average number of attempts.
-func benchmarkMessages(tb testing.TB) []string {
-	path := filepath.Join("..", "..", "..", "shared", "data", "vectors", "cctv", "ML-DSA-87-benchmark.json")
-	b, err := os.ReadFile(path)
-	if os.IsNotExist(err) {
-		tb.Skipf("the shared vectors are not beside this checkout: %v", err)
-	}
-	if err != nil {
-		tb.Fatal(err)
-	}
-	var messages []string
-	if err := json.Unmarshal(b, &messages); err != nil {
-		tb.Fatal(err)
-	}
-	if len(messages) == 0 {
-		tb.Fatal("no messages")
-	}
-	return messages
 }

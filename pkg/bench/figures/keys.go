@@ -67,15 +67,17 @@ func mldsa(s *Set, messages [][]byte) {
 
 func kem(s *Set, name string, alg pqkem.Algorithm, make, encapsulate, decapsulate, session Published) {
 	var key *pqkem.PrivateKey
-	var ciphertext []byte
+	var raw, ciphertext []byte
 	setup := func() (err error) {
 		if key == nil {
 			key = must(pqkem.Generate(alg))
+			raw = key.Public().Bytes()
 			_, ciphertext, err = key.Public().Encapsulate()
 		}
 		return err
 	}
 	s.add(Figure{Contender: bench.Contender{Name: name + "/make", Func: times(func() { must(pqkem.Generate(alg)) })}, Published: make})
+	s.add(Figure{Contender: bench.Contender{Name: name + "/parse", Setup: setup, Func: times(func() { must(pqkem.ParsePublicKey(alg, raw)) })}})
 	s.add(Figure{Contender: bench.Contender{Name: name + "/encapsulate", Setup: setup, Func: times(func() {
 		_, _, err := key.Public().Encapsulate()
 		check(err)

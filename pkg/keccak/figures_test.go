@@ -1,0 +1,12 @@
+package keccak_test
+
+import (
+	"testing"
+
+	"cqkit/pkg/bench/figures"
+)
+
+// BenchmarkFigures times what cqbench times of this package, see docs/bench.md.
+func BenchmarkFigures(b *testing.B) {
+	figures.Benchmark(b, figures.Keys(figures.CCTV()), "hmac", "sha3-256/")
+}

@@ -1,0 +1,12 @@
+package nonce_test
+
+import (
+	"testing"
+
+	"cqkit/pkg/bench/figures"
+)
+
+// BenchmarkFigures times what cqbench times of this package, see docs/bench.md.
+func BenchmarkFigures(b *testing.B) {
+	figures.Benchmark(b, figures.Limits([]int{1, 2}), "nonce/", "bound/update")
+}
