@@ -11,8 +11,6 @@ import (
 	"cqkit/pkg/internal/avx"
 )
 
-var algorithmsUnderTest = []Algorithm{MLDSA87, SLHDSASHA2256s}
-
 // BenchmarkBracket is what clearing the vector registers costs a call.
 func BenchmarkBracket(b *testing.B) {
 	for b.Loop() {
