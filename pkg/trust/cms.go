@@ -147,7 +147,7 @@ func openCMS(der []byte, content asn1.ObjectIdentifier, others []*x509.Certifica
 		return nil, errors.New("not a CMS SignedData in DER")
 	}
 	var data signedData
-	if err := unmarshal(info.Content.FullBytes, &data, ""); err != nil {
+	if err := unmarshal(info.Content.Bytes, &data, ""); err != nil {
 		return nil, fmt.Errorf("CMS SignedData: %v", err)
 	}
 	if !data.Encap.Type.Equal(content) || len(data.Signers) != 1 {

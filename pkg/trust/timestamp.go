@@ -131,7 +131,7 @@ func Imprinted(der, note []byte) bool {
 	var info contentInfo
 	var data signedData
 	var t tstInfo
-	if unmarshal(der, &info, "") != nil || unmarshal(info.Content.FullBytes, &data, "") != nil || unmarshal(data.Encap.Content, &t, "") != nil {
+	if unmarshal(der, &info, "") != nil || unmarshal(info.Content.Bytes, &data, "") != nil || unmarshal(data.Encap.Content, &t, "") != nil {
 		return false
 	}
 	hash, err := hashOf(t.Imprint.Algorithm.Algorithm)
