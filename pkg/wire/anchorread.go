@@ -1,0 +1,131 @@
+package wire
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// AnchorOutcome is what a series of anchors comes to; docs/wire-v2-anchor.md, "Judging".
+type AnchorOutcome string
+
+// The outcomes.
+const (
+	AnchorsValid     AnchorOutcome = "valid"
+	AnchorsOpen      AnchorOutcome = "open"
+	AnchorsAltered   AnchorOutcome = "altered"
+	AnchorsUntrusted AnchorOutcome = "untrusted"
+	AnchorsMalformed AnchorOutcome = "malformed"
+)
+
+// Anchors is a series as a file of anchors has it.
+type Anchors struct {
+	List []*Anchor // verified; none unless Outcome is AnchorsValid or AnchorsOpen
+	// Outcome is what the anchors come to by themselves: AnchorsValid if they have their
+	// end, AnchorsOpen if not, AnchorsUntrusted or AnchorsMalformed.
+	Outcome AnchorOutcome
+	Reason  string // why it is not AnchorsValid, for people
+	// Claimed is the first anchor, as far as one can be read.
+	Claimed *Anchor
+	// Missing is how many numbers below the last one have no anchor.
+	Missing uint64
+}
+
+// ReadAnchors reads a file of anchors to its end and judges them by themselves, with the
+// keys that count. It holds what they say, and verifies on all cores. The error is
+// r's.
+func ReadAnchors(r io.Reader, keys KeyFunc) (*Anchors, error) {
+	list, errs, rest, err := readAll(r, keys)
+	if err != nil {
+		return nil, err
+	}
+	s := &Anchors{}
+	if len(list) > 0 {
+		s.Claimed = list[0]
+	}
+	refuse := func(o AnchorOutcome, format string, args ...any) (*Anchors, error) {
+		s.Outcome, s.Reason = o, fmt.Sprintf(format, args...)
+		return s, nil
+	}
+	for i, a := range list {
+		switch err := errs[i]; {
+		case errors.Is(err, ErrUnknownSigner):
+			return refuse(AnchorsUntrusted, "anchor %d names the key %v, which does not count", i+1, a.Signer)
+		case errors.Is(err, ErrMalformed):
+			return refuse(AnchorsMalformed, "anchor %d is malformed: %v", i+1, err)
+		case err != nil:
+			return refuse(AnchorsMalformed, "the signature of anchor %d does not verify: it was edited", i+1)
+		}
+		if i > 0 {
+			if wrong := a.contradicts(list[i-1]); wrong != "" {
+				return refuse(AnchorsMalformed, "anchor %d %s", i+1, wrong)
+			}
+		}
+	}
+	switch {
+	case rest > 0:
+		return refuse(AnchorsMalformed, "the last %d bytes are no whole anchor", rest)
+	case len(list) == 0:
+		return refuse(AnchorsMalformed, "there is no anchor")
+	}
+	s.List = list
+	last := list[len(list)-1]
+	s.Missing = last.Number - uint64(len(list))
+	if !last.Last {
+		return refuse(AnchorsOpen, "the series has no end: records after it may have been cut off")
+	}
+	s.Outcome = AnchorsValid
+	return s, nil
+}
+
+// readAll reads and verifies messages until the first that is malformed. rest is how many
+// bytes at the end are too few for one.
+func readAll(r io.Reader, keys KeyFunc) (list []*Anchor, errs []error, rest int, err error) {
+	in := bufio.NewReader(r)
+	const batch = 256
+	for {
+		var messages [][]byte
+		for len(messages) < batch {
+			message := make([]byte, AnchorSize)
+			n, readErr := io.ReadFull(in, message)
+			if readErr == io.EOF || readErr == io.ErrUnexpectedEOF {
+				rest = n
+				break
+			}
+			if readErr != nil {
+				return nil, nil, 0, readErr
+			}
+			messages = append(messages, message)
+		}
+		anchors, results := make([]*Anchor, len(messages)), make([]error, len(messages))
+		each(len(messages), 0, func(i int) { anchors[i], results[i] = VerifyAnchor(messages[i], keys) })
+		for i := range anchors {
+			list, errs = append(list, anchors[i]), append(errs, results[i])
+			if results[i] != nil { // one suffices
+				return list, errs, 0, nil
+			}
+		}
+		if len(messages) < batch {
+			return list, errs, rest, nil
+		}
+	}
+}
+
+// Windows returns the windows of the anchors.
+func (s *Anchors) Windows() []Window {
+	windows := make([]Window, len(s.List))
+	for i, a := range s.List {
+		windows[i] = Window{First: a.First, Count: uint64(a.Count), Commitment: a.Root}
+	}
+	return windows
+}
+
+// Total returns how many records the series has, as far as its anchors say.
+func (s *Anchors) Total() uint64 {
+	if len(s.List) == 0 {
+		return 0
+	}
+	last := s.List[len(s.List)-1]
+	return last.First + uint64(last.Count)
+}
