@@ -1,0 +1,328 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"cqkit/cmd/internal/cli"
+	"cqkit/pkg/report"
+	"cqkit/pkg/wire"
+)
+
+func printCommands(cmd *cobra.Command, o *commandsOptions, several bool, all []*commandsLog) error {
+	var logs []*commandsLog
+	for _, l := range all {
+		if l != nil {
+			logs = append(logs, l)
+		}
+	}
+	if !several && (len(logs) == 0 || logs[0].err != nil) {
+		return nil // the message has said it all
+	}
+	if err := o.page.write(cmd, func() *report.Page { return commandsHTML(logs, several) }); err != nil {
+		return err
+	}
+	return o.reports.Write(cmd, func(w io.Writer, style report.Style) error {
+		switch o.reports.Format {
+		case report.HTML:
+			return commandsHTML(logs, several).WriteHTML(w)
+		case report.JSON:
+			if !several {
+				return report.WriteJSON(w, logs[0])
+			}
+			return report.WriteJSON(w, commandsJSON(logs))
+		case report.CSV:
+			return commandsGrid(logs).WriteCSV(w)
+		case report.JUnit:
+			return report.WriteJUnit(w, commandsSuite(logs, o.requireSigned))
+		case report.Markdown:
+			return commandsPage(logs, several).WriteMarkdown(w)
+		}
+		return commandsPage(logs, several).WriteText(w, style)
+	})
+}
+
+// commandsJSON is the documented object of several logs.
+func commandsJSON(logs []*commandsLog) any {
+	list := make([]any, len(logs))
+	sum := map[string]int64{}
+	for _, v := range wire.Verdicts() {
+		sum[string(v)] = 0
+	}
+	for i, l := range logs {
+		list[i] = l
+		if l.err != nil {
+			list[i] = failure{Log: l.Log, Error: l.err.Error()}
+		}
+		for v, n := range l.Summary {
+			sum[v] += n
+		}
+	}
+	return map[string]any{"logs": list, "summary": sum}
+}
+
+// verdict says in words what the commands come to.
+func (l *commandsLog) verdict() string {
+	var parts []string
+	for _, v := range byWorst {
+		if n := l.Summary[string(v)]; n > 0 {
+			parts = append(parts, cli.Thousands(n)+" "+string(v))
+		}
+	}
+	if parts == nil {
+		return "no command"
+	}
+	return strings.Join(parts, ", ")
+}
+
+// byWorst are the verdicts, the worst first.
+var byWorst = []wire.Verdict{wire.Forged, wire.Altered, wire.Replayed, wire.Orphaned, wire.Incomplete, wire.Unsigned, wire.Authentic}
+
+func verdictTone(v string) report.Tone {
+	switch wire.Verdict(v) {
+	case wire.Authentic:
+		return report.Good
+	case wire.Unsigned, wire.Incomplete:
+		return report.Odd
+	}
+	return report.Bad
+}
+
+func commandsPage(logs []*commandsLog, several bool) *report.Page {
+	if !several {
+		return &report.Page{Title: title(logs[0].Log) + ": " + logs[0].verdict(), Parts: logs[0].parts()}
+	}
+	columns := []report.Column{{Name: "Log", Fit: report.Shorten}}
+	for _, v := range wire.Verdicts() {
+		columns = append(columns, report.Column{Name: strings.ToUpper(string(v[:1])) + string(v[1:])})
+	}
+	p := &report.Page{Parts: []report.Part{&report.Grid{Columns: columns, Rows: func(yield func([]report.Cell) bool) {
+		for _, l := range logs {
+			row := []report.Cell{report.String(title(l.Log)), report.String("error").As(report.Bad)}
+			if l.err == nil {
+				row = row[:1]
+				for _, v := range wire.Verdicts() {
+					row = append(row, report.Int(l.Summary[string(v)]).As(tone(int(l.Summary[string(v)]), verdictTone(string(v)))))
+				}
+			}
+			if !yield(row) {
+				return
+			}
+		}
+	}, Empty: "no log was judged"}}}
+	for _, l := range logs {
+		if l.err == nil && len(l.Commands)+len(l.Warnings) > 0 {
+			p.Parts = append(p.Parts, report.Heading(title(l.Log)+": "+l.verdict()))
+			p.Parts = append(p.Parts, l.parts()...)
+		}
+	}
+	return p
+}
+
+// parts describe one log.
+func (l *commandsLog) parts() []report.Part {
+	fields := report.Fields{{Name: "log", Value: report.String(cli.Count(l.Records, "record") + ", " + cli.Count(l.Bytes, "byte"))}}
+	if p := period(l.FirstUS, l.LastUS); p != "" {
+		fields = append(fields, report.Field{Name: "flight", Value: report.String(p)})
+	}
+	fields = append(fields, l.signers()...)
+	parts := append([]report.Part{fields}, warningList(l.Warnings)...)
+	return append(parts, l.table(shownFindings, "")...)
+}
+
+// signers has a line for each key that signed something authentic.
+func (l *commandsLog) signers() (fields report.Fields) {
+	type count struct{ live, logged int64 }
+	counts := map[string]*count{}
+	var keys []string
+	for i := range l.Commands {
+		c := &l.Commands[i]
+		if c.Verdict != string(wire.Authentic) {
+			continue
+		}
+		n := counts[c.Signer]
+		if n == nil {
+			n = new(count)
+			counts[c.Signer], keys = n, append(keys, c.Signer)
+		}
+		if c.Made == "live" {
+			n.live++
+		} else {
+			n.logged++
+		}
+	}
+	for _, k := range keys {
+		var made []string
+		if n := counts[k].live; n > 0 {
+			made = append(made, cli.Count(n, "command")+" sent")
+		}
+		if n := counts[k].logged; n > 0 {
+			made = append(made, cli.Count(n, "command")+" vouched for after capture")
+		}
+		name := k
+		if label := l.labels[k]; label != "" {
+			name = label + ", " + k
+		}
+		fields = append(fields, report.Field{Name: "signer", Value: report.String(name)}, report.Field{Value: report.String(strings.Join(made, ", "))})
+	}
+	return fields
+}
+
+// shown returns up to most commands, in the order of the log; if there are more, those
+// with the worst verdicts.
+func (l *commandsLog) shown(most int) []*command {
+	list := make([]*command, len(l.Commands))
+	for i := range l.Commands {
+		list[i] = &l.Commands[i]
+	}
+	if len(list) <= most {
+		return list
+	}
+	rank := func(c *command) int { return slices.Index(byWorst, wire.Verdict(c.Verdict)) }
+	slices.SortStableFunc(list, func(a, b *command) int { return rank(a) - rank(b) })
+	list = list[:most]
+	slices.SortStableFunc(list, func(a, b *command) int { return int(a.Index - b.Index) })
+	return list
+}
+
+// table lists commands, up to so many.
+func (l *commandsLog) table(most int, anchor string) []report.Part {
+	if len(l.Commands) == 0 {
+		return []report.Part{report.Paragraph("There is no frame that changes the state of a vehicle, and no statement about one.")}
+	}
+	shown := l.shown(most)
+	days := l.FirstUS != nil && time.UnixMicro(*l.FirstUS).UTC().Format(time.DateOnly) != time.UnixMicro(*l.LastUS).UTC().Format(time.DateOnly)
+	g := &report.Grid{
+		Anchor:  anchor,
+		Columns: []report.Column{{Name: "Verdict"}, {Name: "Record"}, {Name: "Time"}, {Name: "From"}, {Name: "Command", Fit: report.Wrap}},
+		Rows: func(yield func([]report.Cell) bool) {
+			for _, c := range shown {
+				at, from := "", ""
+				if c.TimeUS != nil {
+					at = clock(*c.TimeUS, days)
+				}
+				if c.System != nil {
+					from = fmt.Sprintf("%d/%d", *c.System, *c.Component)
+				}
+				if !yield([]report.Cell{report.String(c.Verdict).As(verdictTone(c.Verdict)), report.String(fmt.Sprint(c.Index)),
+					report.String(at), report.String(from), report.String(c.sentence(days))}) {
+					return
+				}
+			}
+		},
+	}
+	parts := []report.Part{g}
+	if more := int64(len(l.Commands)-len(shown)) + l.Dropped; more > 0 {
+		parts = append(parts, report.Paragraph(fmt.Sprintf("and %s, of which none has a worse verdict; --json lists them", cli.Count(more, "more command"))))
+	}
+	return append(parts, report.Paragraph("Records count from 0. Times are UTC, by the recorder's clock."))
+}
+
+// sentence says which command it is, and why it has its verdict.
+func (c *command) sentence(days bool) string {
+	s := c.Message
+	if s == "" {
+		s = "unknown"
+	}
+	switch wire.Verdict(c.Verdict) {
+	case wire.Authentic:
+		if c.SignedTimeUS != nil && (c.TimeUS == nil || *c.TimeUS != *c.SignedTimeUS) {
+			s += ", signed as of " + clock(*c.SignedTimeUS, true)
+		}
+	case wire.Unsigned:
+	case wire.Incomplete:
+		s += fmt.Sprintf(": %d of %d chunks", *c.ChunksSeen, *c.Chunks)
+		if *c.ChunksSeen == *c.Chunks {
+			s += "; " + c.Reason
+		}
+	default:
+		s += ": " + c.Reason
+	}
+	if c.StatementIndex != nil && !c.HasFrame && c.Verdict != string(wire.Orphaned) {
+		s += "; no frame is beside it"
+	}
+	if c.Copies > 0 {
+		s += fmt.Sprintf("; heard %s", cli.Count(int64(c.Copies+1), "time"))
+	}
+	return s
+}
+
+// commandsGrid has a row a command, for programs.
+func commandsGrid(logs []*commandsLog) *report.Grid {
+	names := []string{"log", "verdict", "index", "offset", "time_us", "message", "system", "component", "has_frame", "statement_index", "made", "wire",
+		"nonce", "signer", "receiver", "session", "origin", "signed_index", "signed_time_us", "chunks", "chunks_seen", "copies", "reason"}
+	g := &report.Grid{Columns: make([]report.Column, len(names))}
+	for i, name := range names {
+		g.Columns[i].Name = name
+	}
+	g.Rows = func(yield func([]report.Cell) bool) {
+		for _, l := range logs {
+			for i := range l.Commands {
+				if !yield(l.Commands[i].cells(l.Log)) {
+					return
+				}
+			}
+		}
+	}
+	return g
+}
+
+func (c *command) cells(log string) []report.Cell {
+	cells := []report.Cell{report.String(log), report.String(c.Verdict), report.Int(c.Index), report.Int(c.Offset), optional(c.TimeUS), report.String(c.Message),
+		{}, {}, report.String(fmt.Sprint(c.HasFrame)), optional(c.StatementIndex), report.String(c.Made), report.String(c.Wire), {}, report.String(c.Signer),
+		report.String(c.Receiver), report.String(c.Session), report.String(c.Origin), {}, optional(c.SignedTimeUS), {}, {}, report.Int(c.Copies), report.String(c.Reason)}
+	if c.System != nil {
+		cells[6], cells[7] = report.Uint(*c.System), report.Uint(*c.Component)
+	}
+	if c.Nonce != "" {
+		cells[12] = report.Number(c.Nonce, c.Nonce)
+	}
+	if c.SignedIndex != nil {
+		cells[17] = report.Uint(*c.SignedIndex)
+	}
+	if c.Chunks != nil {
+		cells[19], cells[20] = report.Int(*c.Chunks), report.Int(*c.ChunksSeen)
+	}
+	return cells
+}
+
+// commandsSuite is a case a log, which fails as the exit code does.
+func commandsSuite(logs []*commandsLog, requireSigned bool) report.Suite {
+	s := report.Suite{Name: "cqverify commands"}
+	for _, l := range logs {
+		c := report.Case{Name: l.Log, Class: "commands", Output: l.Warnings}
+		if l.err != nil {
+			c.Error = &report.Problem{Type: "error", Message: l.err.Error()}
+			s.Cases = append(s.Cases, c)
+			continue
+		}
+		var lines []string
+		for _, k := range l.shown(shownFindings) {
+			if k.Verdict != string(wire.Authentic) {
+				lines = append(lines, fmt.Sprintf("%s record %d: %s", k.Verdict, k.Index, k.sentence(true)))
+			}
+		}
+		if l.rejected(requireSigned) {
+			c.Failure = &report.Problem{Type: l.worst(), Message: l.verdict(), Lines: lines}
+		} else {
+			c.Output = append(append(c.Output, l.verdict()), lines...)
+		}
+		s.Cases = append(s.Cases, c)
+	}
+	return s
+}
+
+// worst is the worst verdict there is.
+func (l *commandsLog) worst() string {
+	for _, v := range byWorst {
+		if l.Summary[string(v)] > 0 {
+			return string(v)
+		}
+	}
+	return ""
+}
