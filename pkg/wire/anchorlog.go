@@ -35,18 +35,9 @@ func AnchorLog(r io.Reader, anchors, tags io.Writer, seeds *tlog.Seeds, key Sign
 	}
 	archive := bufio.NewWriter(tags)
 	err := EachRecord(r, seeds, func(seg *tlog.Segment) error {
-		sum.Bytes += int64(len(seg.Data))
-		if seg.Kind == tlog.Gap {
-			sum.GapBytes += int64(len(seg.Data))
-			if !seg.More {
-				sum.Gaps++
-			}
+		if sum.Count(seg); seg.Kind == tlog.Gap {
 			return nil
 		}
-		if sum.Records == 0 {
-			sum.First = seg.Time()
-		}
-		sum.Records, sum.Last = sum.Records+1, seg.Time()
 		tag := TagOf(anchored(seg, o.Frames))
 		if _, err := archive.Write(tag[:]); err != nil {
 			return err
@@ -64,6 +55,22 @@ func AnchorLog(r io.Reader, anchors, tags io.Writer, seeds *tlog.Seeds, key Sign
 	}
 	sum.Anchors = out.written
 	return sum, archive.Flush()
+}
+
+// Count counts a segment of the log.
+func (s *AnchorSummary) Count(seg *tlog.Segment) {
+	s.Bytes += int64(len(seg.Data))
+	if seg.Kind == tlog.Gap {
+		s.GapBytes += int64(len(seg.Data))
+		if !seg.More {
+			s.Gaps++
+		}
+		return
+	}
+	if s.Records == 0 {
+		s.First = seg.Time()
+	}
+	s.Records, s.Last = s.Records+1, seg.Time()
 }
 
 // anchored returns the part of a record that its tag is of.

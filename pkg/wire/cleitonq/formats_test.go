@@ -371,3 +371,28 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestParseSessionKey(t *testing.T) {
+	raw := bytes.Repeat([]byte{0xAB}, 32)
+	for name, c := range map[string]struct {
+		data []byte
+		ok   bool
+	}{
+		"raw":        {raw, true},
+		"digits":     {fmt.Appendf(nil, "%x", raw), true},
+		"a line":     {fmt.Appendf(nil, " %X\r\n", raw), true},
+		"raw spaces": {bytes.Repeat([]byte{' '}, 32), true},
+		"empty":      {nil, false},
+		"short":      {raw[1:], false},
+		"long":       {append(raw, 0), false},
+		"no digits":  {bytes.Repeat([]byte{'x'}, 64), false},
+	} {
+		got, err := ParseSessionKey(c.data)
+		if (err == nil) != c.ok || !c.ok && (got != [32]byte{} || !errors.Is(err, ErrMalformed)) {
+			t.Errorf("%s: got %x, %v", name, got, err)
+		}
+		if c.ok && name != "raw spaces" && !bytes.Equal(got[:], raw) {
+			t.Errorf("%s: got %x", name, got)
+		}
+	}
+}

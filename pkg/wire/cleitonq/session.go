@@ -1,8 +1,10 @@
 package cleitonq
 
 import (
+	"bytes"
 	"crypto/ecdh"
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
 
@@ -111,4 +113,19 @@ func ParseSessionInit(b []byte) (*SessionInit, error) {
 		Time:       binary.LittleEndian.Uint64(b[1:]),
 		Ciphertext: [pqkem.MLKEM1024CiphertextSize]byte(b[9:]),
 	}, nil
+}
+
+// ParseSessionKey reads a session key from a file: 32 bytes, or 64 hexadecimal digits with
+// white space around them.
+func ParseSessionKey(data []byte) (session [KeySize]byte, err error) {
+	if len(data) == KeySize {
+		return [KeySize]byte(data), nil
+	}
+	text := bytes.TrimSpace(data)
+	if len(text) == 2*KeySize {
+		if _, err := hex.Decode(session[:], text); err == nil {
+			return session, nil
+		}
+	}
+	return [KeySize]byte{}, fmt.Errorf("%w: a session key is %d bytes, or %d hexadecimal digits", ErrMalformed, KeySize, 2*KeySize)
 }
