@@ -47,7 +47,9 @@ Nothing is ever overwritten. The kinds of key are
 
 Options:
     -o, --output NAME           the name of the two files without .key and .pub;
-                                "-" prints the private key to standard output
+                                "-" prints the private key to standard output,
+                                and pkcs11:token=T;object=NAME keeps its seed in
+                                a PKCS#11 token instead
         --label TEXT            a name for people, kept in both files; the last
                                 part of NAME without it, none with ""
         --passphrase            ask for a passphrase and protect the key with it
@@ -128,6 +130,8 @@ func (o *options) check(kind keyfile.Kind) (keyfile.Encoding, error) {
 		return 0, cli.Usage(cli.Hint(err, "the encodings are pem and raw"))
 	}
 	switch ext := filepath.Ext(o.output); {
+	case keyfile.IsTokenURI(o.output):
+		return e, o.checkToken(kind, e)
 	case o.output == "":
 		return 0, cli.Usage(cli.Hint(errors.New("no name given"), "name the files with -o NAME, or print the private key with -o -"))
 	case ext == ".key" || ext == ".pub":
@@ -175,8 +179,11 @@ func generate(cmd *cobra.Command, kind keyfile.Kind, o *options) error {
 	if err := cmd.Context().Err(); err != nil {
 		return err
 	}
-	if o.output == "-" {
+	switch {
+	case o.output == "-":
 		return printPrivate(cmd, key, encoding, pass)
+	case keyfile.IsTokenURI(o.output):
+		return storeToken(cmd, key, o.output)
 	}
 	if err := keyfile.WritePair(o.output, key, encoding, pass); err != nil {
 		return hinted(err)

@@ -21,6 +21,9 @@ func declare(cmd *cobra.Command, names ...string) error {
 
 // load reads a key file that was declared, or standard input if it is called "-".
 func load(cmd *cobra.Command, name string, pass keyfile.PassphraseFunc) (*keyfile.File, error) {
+	if keyfile.IsTokenURI(name) {
+		return loadToken(cmd, name)
+	}
 	if name != "-" {
 		f, err := keyfile.ReadFile(name, pass)
 		return f, hinted(err)

@@ -109,8 +109,8 @@ func (v *revocation) check() (err error) {
 		return cli.Hint(errors.New("no key given to revoke"), "give its public file or its fingerprint with --key")
 	case v.renew && (len(v.keys) > 0 || v.text != ""):
 		return errors.New("--renew revokes nothing")
-	case v.root == "-" && v.output == "":
-		return cli.Hint(errors.New("standard input has no name to call the list by"), "name it with -o")
+	case v.output == "" && (v.root == "-" || keyfile.IsTokenURI(v.root)):
+		return cli.Hint(errors.New("the root's key is in no file to call the list by"), "name the list with -o")
 	case v.output == "-":
 		return errors.New("the list is a file that grows, and cannot be standard output")
 	}

@@ -48,7 +48,8 @@ itself is never touched. A LOG may be a folder, which stands for the .tlog files
 in it that have no seal yet; "-" is standard input.
 
 Options:
-    -k, --key FILE              the key to sign with, made by cqkeygen
+    -k, --key FILE              the key to sign with, made by cqkeygen; a seed in
+                                a PKCS#11 token is pkcs11:token=T;object=NAME
         --passphrase-file FILE  read the key's passphrase from FILE; without it,
                                 the terminal is asked
     -o, --output FILE           where the seal of a single LOG goes; the index

@@ -10,13 +10,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"cqkit/cmd/internal/cli"
+	"cqkit/cmd/internal/keyring"
 	"cqkit/pkg/keyfile"
 	"cqkit/pkg/seal"
 )
 
 // loadKey reads the signing key and decides on the signer's name.
 func loadKey(cmd *cobra.Command, o *options) (seal.SigningKey, string, error) {
-	private, err := keyfile.ReadPrivate(o.key, cli.PassphraseFunc(cmd, o.key, o.passphrase))
+	private, err := keyring.ReadPrivate(cmd, o.key, o.passphrase)
 	switch {
 	case errors.Is(err, keyfile.ErrPublic):
 		err = cli.Hint(err, "sign with the private half, %q", strings.TrimSuffix(o.key, ".pub")+".key")

@@ -16,9 +16,17 @@ const signContext = "cqkit/flight-log/v1"
 
 const signatureSize = pqsig.MLDSA87SignatureSize
 
+// Signer is an ML-DSA-87 key that signs, wherever it is kept: a *pqsig.PrivateKey in
+// memory, or a *keyfile.TokenSigner, whose seed is in a PKCS#11 token. Public is of the
+// same key at every call.
+type Signer interface {
+	Public() *pqsig.PublicKey
+	Sign(msg []byte, context string) ([]byte, error)
+}
+
 // SigningKey is a key to seal with.
 type SigningKey struct {
-	Private     *pqsig.PrivateKey // ML-DSA-87
+	Private     Signer
 	Fingerprint string            // "SHA256:…" over the public key's SubjectPublicKeyInfo
 }
 
@@ -47,7 +55,7 @@ func KeyHash(signer string, public []byte) uint32 {
 type noteKey struct {
 	name    string
 	hash    uint32
-	private *pqsig.PrivateKey
+	private Signer
 	public  *pqsig.PublicKey
 }
 

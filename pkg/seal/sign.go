@@ -130,8 +130,8 @@ type signer struct {
 }
 
 func newSigner(key SigningKey, o Options) (*signer, error) {
-	if key.Private.Algorithm() != pqsig.MLDSA87 {
-		return nil, fmt.Errorf("a %v key cannot seal a log, an ML-DSA-87 key can", key.Private.Algorithm())
+	if key.Private.Public().Algorithm() != pqsig.MLDSA87 {
+		return nil, fmt.Errorf("a %v key cannot seal a log, an ML-DSA-87 key can", key.Private.Public().Algorithm())
 	}
 	if err := CheckSignerName(o.Signer); err != nil {
 		return nil, err
