@@ -8,6 +8,7 @@ import (
 	"hash"
 	"io"
 	"math"
+	"sync"
 	"time"
 
 	"cqkit/pkg/merkle"
@@ -69,33 +70,54 @@ func Sign(r io.Reader, seeds *tlog.Seeds, key SigningKey, o Options) ([]byte, *S
 	}
 	defer s.tree.close()
 	counted := &counter{r: r}
-	scan := tlog.NewScanner(counted, seeds, tlog.Timed)
+	if err := s.all(counted, seeds, nil); err != nil {
+		return nil, nil, err
+	}
+	if err := s.finish(counted.n); err != nil {
+		return nil, nil, err
+	}
+	return s.out, &s.sum, nil
+}
+
+// all adds what r holds. It holds mu, if that is set, while it adds a segment.
+func (s *signer) all(r io.Reader, seeds *tlog.Seeds, mu sync.Locker) error {
+	scan := tlog.NewScanner(r, seeds, tlog.Timed)
 	for {
 		seg, err := scan.Next()
 		if err == io.EOF {
-			break
+			return nil
 		}
 		if err != nil {
-			return nil, nil, fmt.Errorf("reading the log: %w", err)
+			return fmt.Errorf("reading the log: %w", err)
 		}
-		if err := s.add(seg); err != nil {
-			return nil, nil, err
+		if mu != nil {
+			mu.Lock()
+		}
+		err = s.add(seg)
+		if mu != nil {
+			mu.Unlock()
+		}
+		if err != nil {
+			return err
 		}
 	}
-	if s.sum.Bytes != counted.n || s.inGap { // a seal of less must never come to be
-		return nil, nil, fmt.Errorf("only %d bytes of the log's %d were cut", s.sum.Bytes, counted.n)
+}
+
+// finish makes the final note and the tiles of a log of the given size.
+func (s *signer) finish(size int64) error {
+	if s.sum.Bytes != size || s.inGap { // a seal of less must never come to be
+		return fmt.Errorf("only %d bytes of the log's %d were cut", s.sum.Bytes, size)
 	}
 	if err := s.note(true); err != nil {
-		return nil, nil, err
+		return err
 	}
 	tiles := joinTiles(s.tree.allTiles())
-	if text := pemTiles(tiles); len(text) > 0 && len(s.out)+len(text) <= MaxSealBytes {
-		s.out = append(s.out, text...)
-		if err := s.embed(tilesPart, s.last, tiles); err != nil {
-			return nil, nil, err
-		}
+	text := pemTiles(tiles)
+	if len(text) == 0 || len(s.out)+len(text) > MaxSealBytes {
+		return nil
 	}
-	return s.out, &s.sum, nil
+	s.out = append(s.out, text...)
+	return s.embed(tilesPart, s.last, tiles)
 }
 
 // counter counts what is read through it.
@@ -118,15 +140,21 @@ type signer struct {
 	sum  Summary
 	out  []byte
 
+	from    int64   // offset of what is added first
 	gaps    []GapAt // since the last note
 	gapHash merkle.LeafWriter
 	inGap   bool
+
+	afterRecord bool // a note that is not final can be made
 
 	last        *Note
 	prev        *[32]byte // its digest
 	noteRecords uint64    // records at the last note
 	noteTime    int64     // record time at the last note
 	index       hash.Hash
+
+	appended func(piece []byte, final bool) error // told what is made, by Follow
+	handed   int                                  // how much of out it was told
 }
 
 func newSigner(key SigningKey, o Options) (*signer, error) {
@@ -163,12 +191,13 @@ func (s *signer) add(seg *tlog.Segment) error {
 	}
 	if seg.Kind == tlog.Gap {
 		if !s.inGap {
-			s.gaps = append(s.gaps, GapAt{Offset: seg.Offset, Leaf: s.tree.count})
+			s.gaps = append(s.gaps, GapAt{Offset: s.from + seg.Offset, Leaf: s.tree.count})
 			s.gapHash.Reset()
 		}
 		s.gaps[len(s.gaps)-1].Bytes += size
 		s.sum.GapBytes += size
 		s.gapHash.Write(seg.Data)
+		s.afterRecord = false
 		if s.inGap = seg.More; !s.inGap {
 			s.sum.Gaps++
 			s.tree.addHash(s.gapHash.Sum())
@@ -176,6 +205,7 @@ func (s *signer) add(seg *tlog.Segment) error {
 		return nil
 	}
 	s.tree.add(seg.Data)
+	s.afterRecord = true
 	now := spanTime(seg.Time())
 	if s.sum.Records++; s.sum.Records == 1 {
 		s.sum.HasSpan, s.sum.First, s.noteTime = true, now, now
@@ -236,7 +266,10 @@ func (s *signer) note(final bool) error {
 	digest := n.Digest()
 	s.last, s.prev, s.gaps, s.noteRecords, s.noteTime = n, &digest, nil, s.sum.Records, s.sum.Last
 	s.sum.Origin = n.Origin()
-	return s.embed(notePart, n, signed)
+	if err := s.embed(notePart, n, signed); err != nil || final {
+		return err
+	}
+	return s.handOver(false)
 }
 
 // embed writes the carriers of a note, or of the tiles behind the last one.

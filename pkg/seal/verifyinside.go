@@ -14,6 +14,15 @@ func (v *Verdict) setBare(b *bareLog, q *Request) {
 	v.Carriers, v.CarrierBytes = b.carriers()
 }
 
+// CoveredTo returns how far, in the file as it is, the seal vouches for the log.
+func (v *Verdict) CoveredTo() int64 {
+	if v.bare == nil {
+		return v.Covered
+	}
+	to, _ := v.bare.inFile(v.Covered)
+	return to
+}
+
 // verifyInside judges a log by the notes inside it.
 func verifyInside(q *Request) (*Verdict, error) {
 	v := &Verdict{Bare: q.Log}
@@ -26,7 +35,7 @@ func verifyInside(q *Request) (*Verdict, error) {
 		return nil, err
 	}
 	if s == nil {
-		v.Outcome, v.Reason = Unsigned, "there is no seal, neither beside the log nor inside it"
+		v.Outcome, v.Reason = Unsigned, "there is no seal, neither beside the log nor inside"
 		if best := in.best(); best != nil {
 			v.Reason = "there is no seal beside the log, and of the note inside it only " + describePartial(best.Seen, best.Count) + " were found"
 		} else if in.frames > 0 {

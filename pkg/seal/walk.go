@@ -51,19 +51,29 @@ func walk(log Log, places []int64, notes []*Note, workers int) (found walked, er
 
 // newWalker returns a walker at the beginning of log. sink is as in newTree.
 func newWalker(log Log, workers int, sink func([]byte) error) *walker {
+	return newWalkerOn(log, newTree(workers, sink))
+}
+
+// newWalkerOn returns a walker that adds to a tree.
+func newWalkerOn(log Log, t *tree) *walker {
 	lent := buffers.Get().(*[bufferSize]byte)
 	return &walker{
 		r:    io.NewSectionReader(log, 0, log.Size),
 		size: log.Size,
 		lent: lent,
 		buf:  lent[:0],
-		tree: newTree(workers, sink),
+		tree: t,
 	}
 }
 
 // close gives back what the walker works with. It must be called once.
 func (w *walker) close() {
 	w.tree.close()
+	w.giveBack()
+}
+
+// giveBack gives back the buffer only.
+func (w *walker) giveBack() {
 	buffers.Put(w.lent)
 	w.lent, w.buf = nil, nil
 }
