@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
-	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -47,8 +46,9 @@ func newCommand() *cobra.Command {
 
 Judges each LOG against its seal, LOG.cqseal: valid, or what is wrong with it,
 down to the records that were changed, dropped, inserted, moved or doubled. A
-LOG may be a folder, which stands for the .tlog files in it and for those that
-are missing beside their seals; "-" is standard input, whose seal -s names.
+LOG without one is judged by the notes inside it, if there are. A LOG may be a
+folder, which stands for the .tlog files in it and for those that are missing
+beside their seals; "-" is standard input, whose seal -s names.
 
 Verdicts:
     valid       the log is what was sealed, to its end
@@ -121,9 +121,6 @@ func (o *options) check(args []string) error {
 	}
 	if o.inOrder && o.state == "" {
 		return cli.Hint(errors.New("--in-order needs --state"), "name a file to remember seals in with --state")
-	}
-	if slices.Contains(args, "-") && o.seal == "" {
-		return cli.Hint(errors.New("standard input has no seal beside it"), "name its seal with -s")
 	}
 	return logfile.CheckNames(args)
 }

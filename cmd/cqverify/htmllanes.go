@@ -41,7 +41,7 @@ func (v *verdict) lanes(p *picture, prefix string) ([]report.Lane, string) {
 		name, words = "sealed", "Green: as it was sealed, as far as the seal goes. Grey: not covered by it."
 		whole.Fill, whole.Label = report.Sound, "as it was sealed"
 		if v.Bytes > v.CoveredBytes {
-			whole.To = p.x(p.line.At(v.CoveredBytes))
+			whole.To = p.x(p.line.At(v.coveredTo))
 			rest := report.Stretch{From: whole.To, To: p.end(), Fill: report.Neutral, Label: "not covered by the seal"}
 			return []report.Lane{{Name: name, Stretches: []report.Stretch{rest, whole}}}, words
 		}

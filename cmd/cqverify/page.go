@@ -139,6 +139,9 @@ func (v *verdict) fields() report.Fields {
 	if v.Trust != nil {
 		fields = append(fields, v.Trust.fields()...)
 	}
+	if v.Embedded != nil {
+		add("seal", v.Embedded.String())
+	}
 	add("log", amount(v.Records, v.Gaps, v.Bytes))
 	if p := period(v.FirstUS, v.LastUS); p != "" {
 		add("flight", p)

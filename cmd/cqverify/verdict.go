@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -36,9 +38,12 @@ type verdict struct {
 	LastUS       *int64    `json:"last_us,omitempty"`
 	CoveredBytes int64     `json:"covered_bytes"`
 	Sealed       *extent   `json:"sealed,omitempty"`
+	Embedded     *embedded `json:"embedded,omitempty"` // where parts of a seal stand inside the log
 	Warnings     []string  `json:"warnings"`
 	Findings     []finding `json:"findings"`
 	Replay       any       `json:"replay,omitempty"` // as cqverify replay prints it, if it was asked for
+
+	coveredTo int64 // what CoveredBytes is in the file as it is
 
 	drawing *drawing   // what a page shows beside it, nil if no page is wanted
 	replay  *replayLog // likewise
@@ -121,7 +126,7 @@ func (j *judge) one(i int, l logfile.Found) *verdict {
 }
 
 func (j *judge) verify(i int, path string, v *verdict) (err error) {
-	data, err := j.readSeal(path, v)
+	data, alone, err := j.readSeal(path, v)
 	if err != nil {
 		return err
 	}
@@ -133,16 +138,16 @@ func (j *judge) verify(i int, path string, v *verdict) (err error) {
 	defer func() { err = j.rest(l, v, err) }()
 	l.Progress = j.progress
 	if v.Verdict != "" { // there is nothing to compare with
-		return j.count(l, v)
+		return j.count(l.Path, l.Reader(), v)
 	}
 	q := seal.Request{
-		Log: seal.Log{ReaderAt: l, Size: l.Size}, Seal: data, Keys: j.keys, Seeds: j.seeds, Also: j.also,
+		Log: seal.Log{ReaderAt: l, Size: l.Size}, Seal: data, Alone: alone, Keys: j.keys, Seeds: j.seeds, Also: j.also,
 		Known: j.known(i, v), Workers: 1,
 	}
 	if j.alone || l.Size >= largeLog {
 		q.Workers = runtime.GOMAXPROCS(0)
 	}
-	index, err := openIndex(v.Seal)
+	index, err := openIndex(cmp.Or(v.Seal, besideSeal(path)))
 	if err != nil {
 		v.warn("the index cannot be read: %v", err)
 	}
@@ -157,45 +162,73 @@ func (j *judge) verify(i int, path string, v *verdict) (err error) {
 	if err != nil {
 		return fmt.Errorf("%q: %w", path, err)
 	}
+	if alone && judged.Note != nil {
+		v.Seal = path
+	}
 	v.fill(judged)
+	if alone && judged.Outcome == seal.Unsigned {
+		v.lookElsewhere(path)
+	}
 	if n := judged.Note; n != nil && path != "-" && n.Name != "-" && n.Name != seal.FileName(filepath.Base(path)) {
 		v.warn("the log was called %q when it was sealed", n.Name)
 	}
 	if judged.Presented == nil || judged.Beyond > 0 && len(judged.Findings) == 0 {
-		return j.count(l, v) // what is presented, not only what is covered
+		// What is presented, not only what is covered.
+		return j.count(l.Path, io.NewSectionReader(judged.Bare, 0, judged.Bare.Size), v)
 	}
 	return nil
 }
 
 // readSeal reads the seal that was named, or the one beside the log. What is wrong
-// with the latter is a verdict, since whoever tampers with a log can reach it, too.
-func (j *judge) readSeal(path string, v *verdict) ([]byte, error) {
+// with the latter is a verdict, since whoever tampers with a log can reach it, too. A log is
+// alone if there is neither: then its seal may stand inside it.
+func (j *judge) readSeal(path string, v *verdict) (data []byte, alone bool, err error) {
 	if v.Seal = j.o.seal; v.Seal != "" {
-		return logfile.ReadSeal(j.cmd, v.Seal)
+		data, err = logfile.ReadSeal(j.cmd, v.Seal)
+		return data, false, err
+	}
+	if path == "-" {
+		return nil, true, nil
 	}
 	v.Seal = logfile.SealPath(path)
-	data, err := logfile.ReadSealOf(j.cmd, path)
+	data, err = logfile.ReadSealOf(j.cmd, path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		v.Seal, v.Verdict, v.Reason = "", string(seal.Unsigned), "there is no seal beside the log"
-		if target, err := filepath.EvalSymlinks(path); err == nil {
-			if _, err := os.Stat(logfile.SealPath(target)); err == nil {
-				v.warn("the log is a link to %q, which has a seal: name that, or the seal with -s", target)
-			}
-		}
+		v.Seal = ""
+		return nil, true, nil
 	case errors.Is(err, logfile.ErrNotRegular):
 		v.Verdict, v.Reason = string(seal.Malformed), "what stands in place of the seal is not a regular file"
-	default:
-		return data, err
+		return nil, false, nil
 	}
-	return nil, nil
+	return data, false, err
+}
+
+// besideSeal is where the seal of a log would be, whose index may be there.
+func besideSeal(path string) string {
+	if path == "-" {
+		return path
+	}
+	return logfile.SealPath(path)
+}
+
+// lookElsewhere says where else a log without a seal may have one.
+func (v *verdict) lookElsewhere(path string) {
+	if path == "-" {
+		v.warn("if the seal is a file, name it with -s")
+		return
+	}
+	if target, err := filepath.EvalSymlinks(path); err == nil && target != path {
+		if _, err := os.Stat(logfile.SealPath(target)); err == nil {
+			v.warn("the log is a link to %q, which has a seal: name that, or the seal with -s", target)
+		}
+	}
 }
 
 // count adds what is in a log that was not compared with anything.
-func (j *judge) count(l *logfile.Log, v *verdict) error {
-	c, err := seal.Count(l.Reader(), j.seeds)
+func (j *judge) count(path string, log io.Reader, v *verdict) error {
+	c, err := seal.Count(log, j.seeds)
 	if err != nil {
-		return fmt.Errorf("%q: %w", l.Path, err)
+		return fmt.Errorf("%q: %w", path, err)
 	}
 	v.contents(c)
 	return nil
@@ -217,7 +250,8 @@ func (v *verdict) contents(c *seal.Contents) {
 func (v *verdict) fill(j *seal.Verdict) {
 	v.Verdict, v.Reason, v.Notes = string(j.Outcome), j.Reason, j.Notes
 	v.Warnings = append(v.Warnings, j.Warnings...)
-	v.CoveredBytes = j.Covered
+	v.CoveredBytes, v.coveredTo = j.Covered, j.CoveredTo()
+	v.Embedded = newEmbedded(j)
 	if n := j.Note; n != nil {
 		v.SignedAt, v.Signer, v.Trust = n.Time.Format(timeLayout), newSigner(n, j.Key), newStanding(j.Standing)
 		v.Sealed = &extent{Records: n.Leaves - j.SealedGaps, Gaps: j.SealedGaps, Bytes: n.Bytes}
