@@ -220,9 +220,10 @@ func (s *statement) free(r *record) bool {
 	return !slices.ContainsFunc(r.taken, func(t taken) bool { return t.series == s.series })
 }
 
-// inReach checks the time between a frame and the chunks.
+// inReach checks the time between a frame and the chunks, unless nothing is between
+// them.
 func (s *statement) inReach(r *record) bool {
-	return r.Time >= s.first.Time-reachMicros && r.Time <= s.last.Time+reachMicros
+	return s.distance(r.pos) <= 1 || r.Time >= s.first.Time-reachMicros && r.Time <= s.last.Time+reachMicros
 }
 
 // distance is how far a record is from the chunks: records directly in front of them

@@ -26,13 +26,24 @@ func (m *matcher) finish() *Judgement {
 			bySeries[f.series] = append(bySeries[f.series], f)
 		}
 	}
+	bySigner := map[Fingerprint][][]*Finding{}
 	for _, series := range bySeries {
-		j.Recaptured += judgeSeries(series)
-		for _, f := range series {
-			m.summary[f.Verdict]++
+		judgeSeries(series)
+		if f := series[0]; f.Logged {
+			bySigner[f.Signer] = append(bySigner[f.Signer], series)
 		}
 	}
-	// What became of an unsigned frame is said by the statement beside it.
+	for _, origins := range bySigner {
+		judgeOrigins(origins)
+	}
+	for _, series := range bySeries {
+		for _, f := range series {
+			m.summary[f.Verdict]++
+			if f.Verdict == Authentic && f.Logged && f.Time != f.SignedTime {
+				j.Recaptured++
+			}
+		}
+	}
 	for _, v := range Verdicts() {
 		if _, ok := m.summary[v]; !ok {
 			m.summary[v] = 0
@@ -90,9 +101,42 @@ func away(pos, first int64) int64 {
 	return 2*(pos-first) + 1
 }
 
-// judgeSeries gives each statement of a series its verdict. It returns how many frames
-// are at another time than was signed, because the log was captured anew.
-func judgeSeries(series []*Finding) (recaptured int64) {
+// judgeOrigins looks at what one signer vouched for in several signings. The one with
+// the most statements is that of the log; those of another one must stand between
+// its statements by the times that were signed, or they are from another log.
+func judgeOrigins(origins [][]*Finding) {
+	if len(origins) < 2 {
+		return
+	}
+	var own []*Finding
+	most := 0
+	for _, series := range origins {
+		var authentic []*Finding
+		for _, f := range series {
+			if f.Verdict == Authentic {
+				authentic = append(authentic, f)
+			}
+		}
+		if len(authentic) > most {
+			own, most = authentic, len(authentic)
+		}
+	}
+	slices.SortFunc(own, func(a, b *Finding) int { return cmp.Compare(a.pos, b.pos) })
+	for _, series := range origins {
+		for _, f := range series {
+			if f.Verdict != Authentic || f.series == own[0].series {
+				continue
+			}
+			next := sort.Search(len(own), func(i int) bool { return own[i].pos >= f.pos })
+			if next > 0 && f.SignedTime < own[next-1].SignedTime-reachMicros || next < len(own) && f.SignedTime > own[next].SignedTime+reachMicros {
+				f.Verdict, f.Reason = Replayed, "it was signed in another recording, of another time"
+			}
+		}
+	}
+}
+
+// judgeSeries gives each statement of a series its verdict.
+func judgeSeries(series []*Finding) {
 	logged := series[0].Logged
 	recording := false // the one that was signed: a frame is at the time its statement says
 	for _, f := range series {
@@ -119,9 +163,6 @@ func judgeSeries(series []*Finding) (recaptured int64) {
 		}
 		f.Verdict, f.Reason = Authentic, ""
 		accepted[f.Nonce] = true
-		if logged && !recording {
-			recaptured++
-		}
 	}
 	for _, f := range series {
 		switch {
@@ -139,7 +180,6 @@ func judgeSeries(series []*Finding) (recaptured int64) {
 			f.Verdict, f.Reason = Orphaned, "the frame it speaks of is gone"
 		}
 	}
-	return recaptured
 }
 
 // straighten exchanges frames of equal contents between statements, so that they are in
