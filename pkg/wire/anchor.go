@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 
 	"cqkit/pkg/merkle"
+	"cqkit/pkg/pqsig"
 )
 
 const (
@@ -176,7 +177,12 @@ func VerifyAnchor(message []byte, keys KeyFunc) (*Anchor, error) {
 	if key == nil {
 		return a, ErrUnknownSigner
 	}
-	return a, key.Verify(message[:anchorStatement], contextAnchor, message[anchorStatement:])
+	return a, a.verify(message, key)
+}
+
+// verify verifies the signature of the message that the anchor was read from.
+func (a *Anchor) verify(message []byte, key *pqsig.PublicKey) error {
+	return key.Verify(message[:anchorStatement], contextAnchor, message[anchorStatement:])
 }
 
 // contradicts returns what is wrong with an anchor that comes after another, "" if

@@ -61,6 +61,11 @@ func vectorSeries(t testing.TB, frames bool) (anchors []*Anchor, tags []byte) {
 	return append(anchors, s.Close()), tags
 }
 
+// always returns keys that count at any time.
+func always(keys ...*pqsig.PublicKey) func(Fingerprint, int64) (*pqsig.PublicKey, error) {
+	return func(f Fingerprint, _ int64) (*pqsig.PublicKey, error) { return Keys(keys...)(f), nil }
+}
+
 func signAll(t testing.TB, key Signer, anchors []*Anchor) (file []byte) {
 	t.Helper()
 	for _, a := range anchors {
@@ -182,7 +187,7 @@ func TestAnchorVectors(t *testing.T) {
 		if filepath.Ext(name) != ".cqtap" {
 			continue
 		}
-		got, err := ReadAnchors(bytes.NewReader(data), Keys(newKey(t, 1).Public()))
+		got, err := ReadAnchors(bytes.NewReader(data), always(newKey(t, 1).Public()))
 		want, _, _ := strings.Cut(strings.TrimSuffix(name, ".cqtap"), "-")
 		if err != nil || string(got.Outcome) != want || (got.Reason == "") != (want == "valid") || (len(got.List) > 0) != (want == "valid" || want == "open") {
 			t.Errorf("%s: got %s: %s, %d anchors, %v", name, got.Outcome, got.Reason, len(got.List), err)
@@ -190,6 +195,23 @@ func TestAnchorVectors(t *testing.T) {
 		if missing := uint64(strings.Count(name, "second")); got.Missing != missing {
 			t.Errorf("%s: %d anchors missing, want %d", name, got.Missing, missing)
 		}
+	}
+}
+
+// TestAnchorKeyTime asks for keys at the time of each anchor's last record.
+func TestAnchorKeyTime(t *testing.T) {
+	series, _ := vectorSeries(t, false)
+	key := newKey(t, 1)
+	file := signAll(t, key, series)
+	refused := errors.New("retired by then")
+	got, err := ReadAnchors(bytes.NewReader(file), func(_ Fingerprint, us int64) (*pqsig.PublicKey, error) {
+		if us >= series[2].Until {
+			return nil, refused
+		}
+		return key.Public(), nil
+	})
+	if err != nil || got.Outcome != AnchorsUntrusted || got.Reason != "anchor 3: retired by then" || got.List != nil {
+		t.Errorf("got %+v, %v", got, err)
 	}
 }
 
@@ -312,7 +334,7 @@ func TestAnchorLog(t *testing.T) {
 		if err != nil || sum.Bytes != int64(len(data)) || tags.Len() != int(sum.Records)*32 || anchors.Len() != int(sum.Anchors)*AnchorSize {
 			t.Fatalf("%s: %+v, %v", path, sum, err)
 		}
-		s, err := ReadAnchors(&anchors, Keys(key.Public()))
+		s, err := ReadAnchors(&anchors, always(key.Public()))
 		if err != nil || s.Outcome != AnchorsValid || s.Total() != uint64(sum.Records) {
 			t.Fatalf("%s: %s: %s, %v", path, s.Outcome, s.Reason, err)
 		}

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"cqkit/pkg/pqsig"
 )
 
 // AnchorOutcome is what a series of anchors comes to; docs/wire-v2-anchor.md, "Judging".
@@ -32,10 +34,14 @@ type Anchors struct {
 	Missing uint64
 }
 
-// ReadAnchors reads a file of anchors to its end and judges them by themselves, with the
-// keys that count. It holds what they say, and verifies on all cores. The error is
-// r's.
-func ReadAnchors(r io.Reader, keys KeyFunc) (*Anchors, error) {
+// ReadAnchors reads a file of anchors to its end and judges them by themselves. It holds
+// what they say, and verifies on all cores. The error is r's.
+//
+// keys returns the key with a fingerprint, nil if none is known. us is when the anchor was
+// made, as far as it says: the time of its last record, µs since 1970 UTC, or 0. An error,
+// whose text becomes the reason, says that the key does not count at that time. It is called
+// from several goroutines.
+func ReadAnchors(r io.Reader, keys func(f Fingerprint, us int64) (*pqsig.PublicKey, error)) (*Anchors, error) {
 	list, errs, rest, err := readAll(r, keys)
 	if err != nil {
 		return nil, err
@@ -51,11 +57,13 @@ func ReadAnchors(r io.Reader, keys KeyFunc) (*Anchors, error) {
 	for i, a := range list {
 		switch err := errs[i]; {
 		case errors.Is(err, ErrUnknownSigner):
-			return refuse(AnchorsUntrusted, "anchor %d names the key %v, which does not count", i+1, a.Signer)
+			return refuse(AnchorsUntrusted, "anchor %d names the key %v, which is none of those given", i+1, a.Signer)
 		case errors.Is(err, ErrMalformed):
-			return refuse(AnchorsMalformed, "anchor %d is malformed: %v", i+1, err)
-		case err != nil:
+			return refuse(AnchorsMalformed, "anchor %d: %v", i+1, err)
+		case errors.Is(err, pqsig.ErrBadSignature):
 			return refuse(AnchorsMalformed, "the signature of anchor %d does not verify: it was edited", i+1)
+		case err != nil:
+			return refuse(AnchorsUntrusted, "anchor %d: %v", i+1, err)
 		}
 		if i > 0 {
 			if wrong := a.contradicts(list[i-1]); wrong != "" {
@@ -81,7 +89,7 @@ func ReadAnchors(r io.Reader, keys KeyFunc) (*Anchors, error) {
 
 // readAll reads and verifies messages until the first that is malformed. rest is how many
 // bytes at the end are too few for one.
-func readAll(r io.Reader, keys KeyFunc) (list []*Anchor, errs []error, rest int, err error) {
+func readAll(r io.Reader, keys func(Fingerprint, int64) (*pqsig.PublicKey, error)) (list []*Anchor, errs []error, rest int, err error) {
 	in := bufio.NewReader(r)
 	const batch = 256
 	for {
@@ -99,7 +107,7 @@ func readAll(r io.Reader, keys KeyFunc) (list []*Anchor, errs []error, rest int,
 			messages = append(messages, message)
 		}
 		anchors, results := make([]*Anchor, len(messages)), make([]error, len(messages))
-		each(len(messages), 0, func(i int) { anchors[i], results[i] = VerifyAnchor(messages[i], keys) })
+		each(len(messages), 0, func(i int) { anchors[i], results[i] = verifyAnchorAt(messages[i], keys) })
 		for i := range anchors {
 			list, errs = append(list, anchors[i]), append(errs, results[i])
 			if results[i] != nil { // one suffices
@@ -110,6 +118,22 @@ func readAll(r io.Reader, keys KeyFunc) (list []*Anchor, errs []error, rest int,
 			return list, errs, rest, nil
 		}
 	}
+}
+
+// verifyAnchorAt is VerifyAnchor with keys that count for a time.
+func verifyAnchorAt(message []byte, keys func(Fingerprint, int64) (*pqsig.PublicKey, error)) (*Anchor, error) {
+	a, err := ParseAnchor(message)
+	if err != nil {
+		return nil, err
+	}
+	key, err := keys(a.Signer, a.Until)
+	if err != nil {
+		return a, err
+	}
+	if key == nil {
+		return a, ErrUnknownSigner
+	}
+	return a, a.verify(message, key)
 }
 
 // Windows returns the windows of the anchors.

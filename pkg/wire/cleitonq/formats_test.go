@@ -396,3 +396,47 @@ func TestParseSessionKey(t *testing.T) {
 		}
 	}
 }
+
+func TestReadAnchors(t *testing.T) {
+	var file []byte
+	want := []*Anchor{{Nonce: 5, Start: 1, End: 3, Count: 3}, {Nonce: 6, Start: 4, End: 4, Count: 1}, {Nonce: 9, Start: 5, End: 9, Count: 5}}
+	for i, a := range want {
+		sign := a.Sign
+		if i == 1 {
+			sign = a.SignTAP // both kinds in one file
+		}
+		file = append(file, must(sign(key))...)
+	}
+	other := must((&Anchor{Nonce: 10}).Sign(mallory))
+	both := []*pqsig.PublicKey{mallory.Public(), key.Public()}
+	first := len(must(want[0].Sign(key)))
+	for name, c := range map[string]struct {
+		file []byte
+		keys []*pqsig.PublicKey
+		last uint64
+		n    int
+		err  error
+	}{
+		"all":               {file, both, 0, 3, nil},
+		"above the last":    {file, both, 4, 3, nil},
+		"replayed":          {file, both, 5, 0, ErrReplayed},
+		"out of order":      {append(bytes.Clone(file[first:]), file[:first]...), both, 0, 2, ErrReplayed},
+		"another key":       {file, both[:1], 0, 0, ErrForged},
+		"no key":            {file, nil, 0, 0, ErrForged},
+		"two keys, in turn": {append(bytes.Clone(file), other...), both, 0, 3, ErrForged},
+		"empty":             {nil, both, 0, 0, ErrMalformed},
+		"cut":               {file[:len(file)-1], both, 0, 2, ErrMalformed},
+		"a byte more":       {append(bytes.Clone(file), 'c'), both, 0, 3, ErrMalformed},
+		"something else":    {bytes.Repeat([]byte("x"), 9999), both, 0, 0, ErrMalformed},
+	} {
+		got, k, err := ReadAnchors(bytes.NewReader(c.file), c.keys, c.last)
+		if !errors.Is(err, c.err) || len(got) != c.n || (err == nil && k != both[1]) {
+			t.Errorf("%s: %d anchors, %v, want %d, %v", name, len(got), err, c.n, c.err)
+		}
+		for i, a := range got {
+			if name != "out of order" && *a != *want[i] {
+				t.Errorf("%s: anchor %d is %+v", name, i, a)
+			}
+		}
+	}
+}
