@@ -13,6 +13,7 @@ import (
 	"cqkit/cmd/internal/cli"
 	"cqkit/cmd/internal/keyring"
 	"cqkit/cmd/internal/logfile"
+	"cqkit/pkg/keyfile"
 	"cqkit/pkg/seal"
 	"cqkit/pkg/trust"
 )
@@ -213,4 +214,19 @@ func writeWhole(cmd *cobra.Command, name string, data []byte, opts cli.CreateOpt
 		return err
 	}
 	return out.Commit()
+}
+
+// readSmall reads a key file and says what its permissions are.
+func readSmall(path string) ([]byte, os.FileMode, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, 0, err
+	}
+	data, err := io.ReadAll(io.LimitReader(f, keyfile.MaxFileBytes))
+	return data, info.Mode(), err
 }

@@ -40,6 +40,7 @@ func newCommand() *cobra.Command {
     cqsign -k NAME.key --embed -o LOG2 LOG
     cqsign prove --record N LOG
     cqsign attest LOG ANSWER...
+    cqsign cosign -w WITNESS.pem --name NAME -k KEY SEAL...
     cqsign commands -k NAME.key -o LOG2 LOG
 
 Seals each LOG: writes LOG.cqseal, a signed statement of what is in it, and
@@ -48,8 +49,8 @@ itself is never touched. A LOG may be a folder, which stands for the .tlog files
 in it that have no seal yet; "-" is standard input.
 
 Options:
-    -k, --key FILE              the key to sign with, made by cqkeygen; a seed in
-                                a PKCS#11 token is pkcs11:token=T;object=NAME
+    -k, --key FILE              the key to sign with, made by cqkeygen; a seed
+                                in a token is pkcs11:token=T;object=NAME
         --passphrase-file FILE  read the key's passphrase from FILE; without it,
                                 the terminal is asked
     -o, --output FILE           where the seal of a single LOG goes; the index
@@ -91,7 +92,7 @@ Options:
 	f.BoolVarP(&o.recursive, "recursive", "r", false, "look into subfolders, too")
 	f.BoolVar(&o.force, "force", false, "replace seals that are there")
 	f.BoolVar(&o.json, "json", false, "print one JSON object")
-	cmd.AddCommand(proveCommand(), extractCommand(), commandsCommand(), attestCommand())
+	cmd.AddCommand(proveCommand(), extractCommand(), commandsCommand(), attestCommand(), cosignCommand())
 	return cmd
 }
 

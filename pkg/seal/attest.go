@@ -158,3 +158,26 @@ func (v *Verdict) warnOnce(text string) {
 		v.warn("%s", text)
 	}
 }
+
+// CheckNotes checks a seal without its log, as a witness does: that every rule of the
+// format is kept and that every note is signed by the key that lookup returns for the
+// fingerprint they name. It returns the last note. An error of lookup is returned as it
+// is.
+func CheckNotes(data []byte, lookup func(fingerprint string) (*Key, error)) (*Note, error) {
+	p, err := Parse(data)
+	if err != nil {
+		return nil, err
+	}
+	if p.Torn {
+		return nil, errors.New("the seal ends inside a note")
+	}
+	key, err := lookup(p.Last().Key)
+	if err != nil {
+		return nil, err
+	}
+	v := &Verdict{Note: p.Last()}
+	if err := v.checkKey(p, []Key{*key}); err != nil {
+		return nil, err
+	}
+	return p.Last(), nil
+}

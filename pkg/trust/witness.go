@@ -111,7 +111,7 @@ func (c *Cosignature) by(w *Witness) bool { return c.Name == w.Name && bytes.Equ
 
 // Verify checks a cosignature of a note's text, which ends with its last line's LF.
 func (w *Witness) Verify(text []byte, c *Cosignature) error {
-	if !c.by(w) || !ed25519.Verify(w.key, fmt.Appendf(nil, "cosignature/v1\ntime %d\n%s", c.seconds, text), c.sig) {
+	if !c.by(w) || !ed25519.Verify(w.key, c.message(text), c.sig) {
 		return fmt.Errorf("the cosignature of %q does not hold", c.Name)
 	}
 	return nil
@@ -121,4 +121,35 @@ func (w *Witness) Verify(text []byte, c *Cosignature) error {
 func (c *Cosignature) String() string {
 	raw := binary.BigEndian.AppendUint64(bytes.Clone(c.hash), c.seconds)
 	return sigPrefix + c.Name + " " + base64.StdEncoding.EncodeToString(append(raw, c.sig...))
+}
+
+// NewWitness names the Ed25519 key of a witness.
+func NewWitness(name string, key ed25519.PublicKey) (*Witness, error) {
+	if err := checkName(name); err != nil {
+		return nil, err
+	}
+	if len(key) != ed25519.PublicKeySize {
+		return nil, errors.New("not an Ed25519 key")
+	}
+	w := &Witness{Name: name, key: bytes.Clone(key)}
+	w.hash = w.keyID()
+	return w, nil
+}
+
+// Cosign makes the cosignature of a note's text at a time, of which the whole seconds
+// count. The caller has verified the note and seen to it that no other tree of its
+// origin was ever cosigned.
+func (w *Witness) Cosign(text []byte, now time.Time, key ed25519.PrivateKey) (*Cosignature, error) {
+	now = now.UTC().Truncate(time.Second)
+	if err := CheckTime(now); err != nil {
+		return nil, err
+	}
+	c := &Cosignature{Name: w.Name, Time: now, hash: bytes.Clone(w.hash), seconds: uint64(now.Unix())}
+	c.sig = ed25519.Sign(key, c.message(text))
+	return c, w.Verify(text, c)
+}
+
+// message is what a witness signs (C2SP tlog-cosignature, "Ed25519 signed message").
+func (c *Cosignature) message(text []byte) []byte {
+	return fmt.Appendf(nil, "cosignature/v1\ntime %d\n%s", c.seconds, text)
 }
