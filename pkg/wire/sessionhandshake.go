@@ -196,7 +196,7 @@ func AnswerSession(signer Signer, ground Fingerprint, offer []byte, vehicle *pqs
 	defer clear(secret)
 	size := atCiphertext + len(ciphertext)
 	b := appendHead(make([]byte, 0, size+SignatureSize), kindAnswer, size, o.Vehicle, o.Ground)
-	hash := o.hash()
+	hash := o.Digest()
 	b = append(b, hash[:]...)
 	b = append(b, byte(o.Suite))
 	b = append(b, ciphertext...)

@@ -42,6 +42,7 @@ type SessionOffer struct {
 
 	key     *pqkem.PublicKey
 	message []byte
+	digest  [32]byte // of a message that was not kept
 }
 
 // ParseSessionOffer reads the message of an offer, [OfferSize] bytes. It retains message.
@@ -101,8 +102,13 @@ func verifyBy(want Fingerprint, key *pqsig.PublicKey, message []byte, context st
 	return key.Verify(message[:cut], context, message[cut:])
 }
 
-// hash names an offer in its answer.
-func (o *SessionOffer) hash() [32]byte { return sha3.Sum256(o.message) }
+// Digest returns what names the offer in its answer: the SHA3-256 of its message.
+func (o *SessionOffer) Digest() [32]byte {
+	if o.message == nil {
+		return o.digest
+	}
+	return sha3.Sum256(o.message)
+}
 
 // SessionAnswer is what a ground station's answer says. Until
 // [SessionAnswer.Verify] nobody has said it.
@@ -149,10 +155,15 @@ func ParseSessionAnswer(message []byte) (*SessionAnswer, error) {
 // offer. The error is [ErrOffer], [ErrParty] or [pqsig.ErrBadSignature]. It does not
 // check the offer's own signature.
 func (a *SessionAnswer) Verify(offer *SessionOffer, ground *pqsig.PublicKey) error {
-	if a.Offer != offer.hash() || a.Vehicle != offer.Vehicle || a.Ground != offer.Ground || a.Suite != offer.Suite {
+	if !a.fits(offer) {
 		return ErrOffer
 	}
 	return verifyBy(a.Ground, ground, a.message, contextAnswer)
+}
+
+// fits reports whether the answer is one to this offer, by what it says.
+func (a *SessionAnswer) fits(o *SessionOffer) bool {
+	return a.Offer == o.Digest() && a.Vehicle == o.Vehicle && a.Ground == o.Ground && a.Suite == o.Suite
 }
 
 // OfferSize returns the length of an offer's message, in bytes; 0 for no suite.
