@@ -33,6 +33,7 @@ type shard struct {
 	reserved uint64 // cells that are reserved may be used up to then
 	floor    uint64 // what a key without an entry has as TAT; the highest TAT dropped
 	overflow [overflowCells]uint64
+	hint     *hint
 	_        [64]byte // not on one cache line with the next shard's lock
 }
 
@@ -158,6 +159,7 @@ func (s *shard) remove(i int, shift uint) {
 func (s *shard) resize(size int, shift uint) {
 	old := s.slots
 	s.slots = make([]slot, size)
+	s.hint.set(s.slots)
 	for _, e := range old {
 		if e.key != 0 {
 			i, _ := s.find(e.key, shift)

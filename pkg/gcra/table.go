@@ -20,8 +20,9 @@ type table struct {
 	config atomic.Pointer[tableConfig]
 	change sync.Mutex
 	shards []shard
-	bits   uint // of the hash that choose the shard
-	most   int  // slots a shard may have
+	hints  []hint // of the shards; apart from what is written with every decision
+	bits   uint   // of the hash that choose the shard
+	most   int    // slots a shard may have
 	dry    bool
 }
 
@@ -41,7 +42,7 @@ func newTable(limit Limit, maxKeys int, dry bool) (*table, error) {
 	for shards < maxShards && maxKeys/(2*shards) >= keysPerShard {
 		shards *= 2
 	}
-	t := &table{shards: make([]shard, shards), bits: uint(bits.TrailingZeros(uint(shards))), dry: dry}
+	t := &table{shards: make([]shard, shards), hints: make([]hint, shards), bits: uint(bits.TrailingZeros(uint(shards))), dry: dry}
 	// Keys spread over shards like balls over bins: four standard deviations of room.
 	mean := float64(maxKeys) / float64(shards)
 	keys := mean
@@ -52,7 +53,7 @@ func newTable(limit Limit, maxKeys int, dry bool) (*table, error) {
 	c := &tableConfig{params: p, limit: limit}
 	t.config.Store(c)
 	for i := range t.shards {
-		t.shards[i].config = c
+		t.shards[i].config, t.shards[i].hint = c, &t.hints[i]
 	}
 	return t, nil
 }
@@ -61,7 +62,11 @@ func newTable(limit Limit, maxKeys int, dry bool) (*table, error) {
 // hash as a key, which is never 0.
 func (t *table) lock(hash uint64) (*shard, uint64) {
 	key := max(hash, 1)
-	s := &t.shards[key>>(64-t.bits)] // a shift by 64 gives 0
+	i := key >> (64 - t.bits) // a shift by 64 gives 0
+	s := &t.shards[i]
+	if prefetches {
+		t.hints[i].prefetch(s, key, t.bits)
+	}
 	s.mu.Lock()
 	if c := t.config.Load(); s.config != c {
 		s.use(c)
