@@ -42,13 +42,16 @@ func newCommand() *cobra.Command {
 		Long: `Usage:
     cqverify -k KEY... [-s SEAL] LOG...
     cqverify proof -k KEY... PROOF...
+    cqverify commands -k KEY... LOG...
     cqverify info LOG...
 
 Judges each LOG against its seal, LOG.cqseal: valid, or what is wrong with it,
 down to the records that were changed, dropped, inserted, moved or doubled. A
 LOG without one is judged by the notes inside it, if there are. A LOG may be a
 folder, which stands for the .tlog files in it and for those that are missing
-beside their seals; "-" is standard input, whose seal -s names.
+beside their seals; "-" is standard input, whose seal -s names. Signed commands
+that a LOG carries are judged, too, as "cqverify commands" does; they change
+neither the verdict nor the exit code.
 
 Verdicts:
     valid       the log is what was sealed, to its end
@@ -110,7 +113,7 @@ Options:
 	o.reports = cli.AddReportFlags(cmd, report.Table, report.Markdown, report.CSV, report.JSON, report.HTML, report.JUnit)
 	o.page = addPageFlag(cmd, o.reports)
 	cli.SetExit(cmd, 1, "judged, and the answer is no: any verdict but valid")
-	cmd.AddCommand(infoCommand(), proofCommand(), replayCommand())
+	cmd.AddCommand(infoCommand(), proofCommand(), replayCommand(), commandsCommand())
 	return cmd
 }
 
@@ -144,11 +147,12 @@ func verifyAll(cmd *cobra.Command, o *options, args []string) error {
 	if err != nil {
 		return err
 	}
-	keys, err := loadKeys(cmd, o.keys, o.state)
+	ring, err := loadRing(cmd, o.keys, o.state)
 	if err != nil {
 		return err
 	}
-	j := &judge{cmd: cmd, o: o, keys: keys, seeds: tlog.SeedsFrom(mav.Seeds), alone: len(logs) == 1, draws: len(logs) <= drawnLogs}
+	keys := sealKeys(ring)
+	j := &judge{cmd: cmd, o: o, keys: keys, ring: ring, seeds: tlog.SeedsFrom(mav.Seeds), alone: len(logs) == 1, draws: len(logs) <= drawnLogs}
 	if j.mavlinkKey, err = mavlinkKey(cmd, o.mavlinkKey); err != nil {
 		return err
 	}

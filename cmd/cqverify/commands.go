@@ -54,7 +54,7 @@ Verdicts:
                 statement speaks of
 
 Options:
-    -k, --key KEY         a public key, folder of keys or trust file that counts;
+    -k, --key KEY         a public key, a folder of keys or a trust file;
                           can be repeated
         --state FILE      refuse revocation lists older than FILE remembers
         --require-signed  exit 1 for unsigned and incomplete commands, too

@@ -119,17 +119,26 @@ func (j *commandJudge) openV1(message []byte, from wire.Address) (*wire.Command,
 	return c, pqsig.ErrBadSignature
 }
 
-// carriesCommands reports whether a log may hold chunks: whether the id of their
-// message stands anywhere in it. That is much less work than to read the log.
+// carriesCommands reports whether a log may hold chunks of commands: whether the
+// beginning of such a frame stands anywhere in it. That is much less work than to read
+// the log.
 func carriesCommands(r io.Reader) (bool, error) {
+	const idAt, typeAt, head = 7, 14, 15 // in a frame
 	id := []byte{chunk.MessageID & 0xFF, chunk.MessageID >> 8, 0}
 	buf := make([]byte, 256<<10)
 	kept := 0
 	for {
 		n, err := io.ReadFull(r, buf[kept:])
 		data := buf[:kept+n]
-		if bytes.Contains(data, id) {
-			return true, nil
+		for at := idAt; at < len(data); at++ {
+			next := bytes.Index(data[at:], id)
+			if next < 0 {
+				break
+			}
+			at += next
+			if f := data[at-idAt:]; len(f) >= head && f[0] == 0xFD && f[typeAt] == byte(chunk.Command) {
+				return true, nil
+			}
 		}
 		if err == io.EOF || err == io.ErrUnexpectedEOF {
 			return false, nil
@@ -137,6 +146,6 @@ func carriesCommands(r io.Reader) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		kept = copy(buf, data[len(data)-len(id)+1:])
+		kept = copy(buf, data[len(data)-head+1:])
 	}
 }

@@ -113,6 +113,9 @@ func (l *replayLog) scanAndDraw(cmd *cobra.Command, seeds *tlog.Seeds, opts repl
 func (j *judge) rest(l *logfile.Log, v *verdict, err error) error {
 	draws := j.o.page.wanted() && j.draws
 	asked := j.o.replay || j.o.mavlinkKey != ""
+	if err == nil {
+		err = j.commands(l, v)
+	}
 	if err != nil || !draws && !asked {
 		return err
 	}

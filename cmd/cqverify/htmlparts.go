@@ -17,6 +17,7 @@ const htmlFindings = 500
 func (v *verdict) htmlParts(prefix string, heading func(string) report.Part) []report.Part {
 	v.replay = v.replay.sorted()
 	parts := append([]report.Part{v.notice()}, v.replayNotice()...)
+	parts = append(parts, v.commandNotice()...)
 	parts = append(parts, v.fields()[1:])
 	parts = append(parts, warningList(v.Warnings)...)
 	var p *picture
@@ -37,6 +38,7 @@ func (v *verdict) htmlParts(prefix string, heading func(string) report.Part) []r
 		parts = append(parts, heading("Replays and anomalies on the link"))
 		parts = append(parts, v.replay.findingParts(prefix)...)
 	}
+	parts = append(parts, v.commandParts(heading, htmlFindings, prefix+"c")...)
 	if p != nil {
 		parts = append(parts, v.drawing.parts(p, heading, v.Warnings)...)
 	}
@@ -93,6 +95,7 @@ func sentenceCase(s string) string {
 func (v *verdict) chart(p *picture, prefix string) report.Part {
 	lanes, words := v.lanes(p, prefix)
 	lanes = append(lanes, v.replay.lanes(p, prefix)...)
+	lanes = append(lanes, v.Commands.lanes(p, prefix)...)
 	lanes = append(lanes, gapLane(p)...)
 	return &report.Chart{
 		Name:    "From the first record to the last",

@@ -43,11 +43,15 @@ func loadKeys(cmd *cobra.Command, paths []string, state string) ([]seal.Key, err
 	if err != nil {
 		return nil, err
 	}
-	var keys []seal.Key
+	return sealKeys(ring), nil
+}
+
+// sealKeys are the keys of a ring in the form that judging seals wants.
+func sealKeys(ring *keyring.Ring) (keys []seal.Key) {
 	for _, k := range ring.Registry.Keys() {
 		keys = append(keys, seal.Key{
 			Public: ring.Public(k.Fingerprint), Fingerprint: k.Fingerprint, Label: k.Label, Trust: ring.Registry,
 		})
 	}
-	return keys, nil
+	return keys
 }

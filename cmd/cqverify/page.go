@@ -35,7 +35,7 @@ func page(verdicts []*verdict, single bool) *report.Page {
 		switch {
 		case v.err != nil:
 			p.Parts = append(p.Parts, report.Heading(title(v.Log)+": ERROR"), failed(v.err))
-		case v.Verdict != string(seal.Valid) || len(v.Warnings) > 0 || v.Replay != nil:
+		case v.Verdict != string(seal.Valid) || len(v.Warnings) > 0 || v.Replay != nil || v.Commands != nil:
 			p.Parts = append(p.Parts, report.Heading(title(v.Log)+": "+strings.ToUpper(v.Verdict)))
 			p.Parts = append(p.Parts, v.parts()...)
 		}
@@ -122,6 +122,7 @@ func (v *verdict) parts() []report.Part {
 		parts = append(parts, report.Heading("Apart from the seal: "+v.replay.verdict()+" on the link"))
 		parts = append(parts, v.replay.parts()[1:]...) // the log was described above
 	}
+	parts = append(parts, v.commandParts(subject, shownFindings, "")...)
 	return parts
 }
 

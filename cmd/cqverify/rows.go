@@ -75,6 +75,9 @@ func suite(verdicts []*verdict, allowOpen bool) report.Suite {
 				c.Output = append(c.Output, fmt.Sprintf("replay: %s %s %s: %s", f.Severity, f.Kind, f.where(), f.sentence(v.replay)))
 			}
 		}
+		if v.Commands != nil {
+			c.Output = append(c.Output, "commands: "+v.Commands.verdict())
+		}
 		switch {
 		case v.err != nil:
 			c.Error = &report.Problem{Type: "error", Message: v.err.Error()}

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"cqkit/cmd/internal/cli"
+	"cqkit/cmd/internal/keyring"
 	"cqkit/cmd/internal/logfile"
 	"cqkit/pkg/mav"
 	"cqkit/pkg/nonce"
@@ -42,6 +43,8 @@ type verdict struct {
 	Warnings     []string  `json:"warnings"`
 	Findings     []finding `json:"findings"`
 	Replay       any       `json:"replay,omitempty"` // as cqverify replay prints it, if it was asked for
+
+	Commands *commandsLog `json:"commands,omitempty"` // as cqverify commands prints it, if there are signed ones
 
 	coveredTo int64 // what CoveredBytes is in the file as it is
 
@@ -99,6 +102,7 @@ type judge struct {
 	cmd   *cobra.Command
 	o     *options
 	keys  []seal.Key
+	ring  *keyring.Ring // the same keys
 	also  []*seal.Reference
 	seeds *tlog.Seeds
 	alone bool // one log: it may use all cores
