@@ -24,6 +24,9 @@ type options struct {
 	force      bool
 	json       bool
 	embed      bool
+	follow     bool
+	record     string
+	idle       time.Duration
 
 	everyRecords uint64
 	everySpan    time.Duration
@@ -38,10 +41,13 @@ func newCommand() *cobra.Command {
     cqsign -k NAME.key LOG...
     cqsign -k NAME.key -o SEAL -
     cqsign -k NAME.key --embed -o LOG2 LOG
+    cqsign -k NAME.key --follow LOG
+    cqsign -k NAME.key --follow --record LOG udp:PORT
     cqsign prove --record N LOG
     cqsign attest LOG ANSWER...
     cqsign cosign -w WITNESS.pem --name NAME -k KEY SEAL...
     cqsign commands -k NAME.key -o LOG2 LOG
+    cqsign session STEP
 
 Seals each LOG: writes LOG.cqseal, a signed statement of what is in it, and
 LOG.cqidx, the index that lets cqverify name every changed record. The log
@@ -58,6 +64,15 @@ Options:
         --embed                 write to FILE a copy of the LOG with its seal
                                 inside: one file that is recording and evidence;
                                 "cqsign extract" gives the LOG back
+        --follow                seal the LOG while it is written: a note every
+                                30s, or as --every says by the clock, and the
+                                closing one at the end of standard input, on
+                                Ctrl-C or SIGTERM. LOG may be udp:PORT or
+                                udp:HOST:PORT, a link with MAVLink frames.
+                                After a crash the same command goes on
+        --record FILE           write what is followed to FILE, a log, with its
+                                seal beside it; with --embed, -o does that
+        --idle DUR              end when nothing has come in for so long
         --name TEXT             the signer's name in the seal; without it, the
                                 key's label or its file name
         --every N|DUR           add a signed note every N records, or every DUR
@@ -71,15 +86,26 @@ Options:
     $ cqsign -k pilot.key flight.tlog
     $ cqsign -k pilot.key --recursive --every 10m logs/
     $ cqsign -k pilot.key --embed -o sealed.tlog flight.tlog
-    $ cat flight.tlog | cqsign -k pilot.key -o copy.cqseal -`,
+    $ cat flight.tlog | cqsign -k pilot.key -o copy.cqseal -
+    $ cqsign -k pilot.key --follow --idle 2s flight.tlog --force`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return cli.Hint(fmt.Errorf("no log given"), `name a file, a folder, or "-" for standard input`)
 			}
 			return logfile.CheckNames(args)
 		},
-		PreRunE: func(*cobra.Command, []string) error { return o.parse() },
-		RunE:    func(cmd *cobra.Command, args []string) error { return sealAll(cmd, &o, args) },
+		PreRunE: func(_ *cobra.Command, args []string) error {
+			if err := o.parse(); err != nil {
+				return err
+			}
+			return o.checkFollow(args)
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if o.follow {
+				return follow(cmd, &o, args[0])
+			}
+			return sealAll(cmd, &o, args)
+		},
 	}
 	f := cmd.Flags()
 	f.StringVarP(&o.key, "key", "k", "", "the key to sign with")
@@ -88,11 +114,14 @@ Options:
 	f.StringVar(&o.name, "name", "", "the signer's name in the seal")
 	f.StringVar(&o.every, "every", "", "add a note every so many records, or so much time")
 	f.BoolVar(&o.embed, "embed", false, "write the log with its seal inside")
+	f.BoolVar(&o.follow, "follow", false, "seal the log while it is written")
+	f.StringVar(&o.record, "record", "", "write what is followed to this log")
+	f.DurationVar(&o.idle, "idle", 0, "end when nothing has come in for so long")
 	f.BoolVar(&o.noIndex, "no-index", false, "make no index")
 	f.BoolVarP(&o.recursive, "recursive", "r", false, "look into subfolders, too")
 	f.BoolVar(&o.force, "force", false, "replace seals that are there")
 	f.BoolVar(&o.json, "json", false, "print one JSON object")
-	cmd.AddCommand(proveCommand(), extractCommand(), commandsCommand(), attestCommand(), cosignCommand())
+	cmd.AddCommand(proveCommand(), extractCommand(), commandsCommand(), attestCommand(), cosignCommand(), sessionCommand())
 	return cmd
 }
 
