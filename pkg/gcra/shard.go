@@ -34,7 +34,7 @@ type shard struct {
 	floor    uint64 // what a key without an entry has as TAT; the highest TAT dropped
 	overflow [overflowCells]uint64
 	hint     *hint
-	_        [64]byte // not on one cache line with the next shard's lock
+	_        [56]byte // a shard is a multiple of a cache line, and not on one with the next shard's lock
 }
 
 // home returns the slot where the search for a key begins. The hash's top bits, which
