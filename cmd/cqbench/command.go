@@ -20,7 +20,7 @@ baseline. docs/bench.md says what each figure is and what it is not.`,
 		Example: `    $ cqbench keys --only hmac/100,hmac4/100 --time 20ms
     $ cqbench limits --only gcra/one,bound/decision --time 20ms`,
 	}
-	cmd.AddCommand(keysCommand(), sealCommand(), limitsCommand(), allCommand())
+	cmd.AddCommand(keysCommand(), sealCommand(), limitsCommand(), linkCommand(), allCommand())
 	return cmd
 }
 
