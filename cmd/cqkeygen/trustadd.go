@@ -56,8 +56,9 @@ Options:
         --since TIME      from when on the key counts
         --until TIME      until when it counts
         --root FILE       the public root key whose revocations count
-        --witness VKEY    a witness (C2SP verifier key, NAME+HASH+KEY) whose
-                          cosignatures show how old a seal is; can be repeated
+        --witness VKEY    a witness (C2SP verifier key, NAME+HASH+KEY, or a file
+                          with it) whose cosignatures show how old a seal is;
+                          can be repeated
         --authority FILE  a certificate (PEM or DER) that vouches for RFC 3161
                           timestamps; can be repeated`,
 		Example: `    $ cqkeygen -o pilot-7
@@ -216,7 +217,14 @@ func (a *trustAddition) addKeys(f *trust.File, paths []string) error {
 
 func (a *trustAddition) addWitnesses(f *trust.File) error {
 	for _, vkey := range a.witnesses {
-		w, err := trust.ParseWitness(strings.TrimSpace(vkey))
+		text := []byte(vkey)
+		if exists(vkey) {
+			var err error
+			if text, err = keyring.Read(vkey); err != nil {
+				return err
+			}
+		}
+		w, err := trust.ParseWitness(strings.TrimSuffix(string(text), "\n"))
 		if err != nil {
 			return cli.Usage(fmt.Errorf("--witness %q: %w", vkey, err))
 		}

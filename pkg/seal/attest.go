@@ -135,10 +135,12 @@ func (v *Verdict) checkTrust(p *Parsed) error {
 	var problems []error
 	v.Standing = Standing{}
 	v.Proof, problems = r.Date(v.Note.text, v.Note.encode(), p.Attestations)
-	for _, problem := range problems {
-		v.warnOnce(problem.Error())
-	}
 	v.Revoked, _ = r.Revoked(v.Key.Fingerprint)
+	for _, problem := range problems {
+		if v.Revoked != nil || !errors.Is(problem, trust.ErrStranger) { // else nothing hangs on it
+			v.warnOnce(problem.Error())
+		}
+	}
 	for _, n := range p.Notes {
 		if _, err := r.Signed(v.Key.Fingerprint, n.Time, v.Proof); err != nil {
 			errors.As(err, &v.Refusal)

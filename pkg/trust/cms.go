@@ -169,7 +169,7 @@ func openCMS(der []byte, content asn1.ObjectIdentifier, others []*x509.Certifica
 		}
 	}
 	if s.signer == nil {
-		return nil, errors.New("the certificate of its signer is not at hand")
+		return nil, fmt.Errorf("its signer's certificate is not in it, and it is %w", ErrStranger)
 	}
 	return s, signer.verify(s)
 }

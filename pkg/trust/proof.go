@@ -2,6 +2,7 @@ package trust
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -17,6 +18,10 @@ type Proof struct {
 	Time time.Time // at the latest
 	By   string    // who says so: "the witness …", "the timestamp authority …"; sanitise before printing
 }
+
+// ErrStranger means that an attestation is by somebody the verifier has not named. It
+// may be as good as any; here it counts for nothing.
+var ErrStranger = errors.New("by none of those given")
 
 // Date checks attestations of a note, whose text ends with its last line's LF and whose
 // whole goes on with an empty line and the signature line. It returns the proof that
@@ -47,7 +52,7 @@ func (r *Registry) check(text, note []byte, a Attestation) (*Proof, error) {
 			}
 			return &Proof{c.Time, "the witness " + named(w.Label, w.Name)}, nil
 		}
-		return nil, fmt.Errorf("the cosignature of %q is by none of the witnesses given", c.Name)
+		return nil, fmt.Errorf("the cosignature of %q is %w as witnesses", c.Name, ErrStranger)
 	}
 	at, by, err := stamp(a.Timestamp, note, r.authorities)
 	if err != nil {

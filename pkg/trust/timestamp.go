@@ -160,7 +160,7 @@ func vouches(c *signedContent, authorities []*Authority, at time.Time) (*Authori
 	}
 	chains, err := c.signer.Verify(o)
 	if err != nil {
-		return nil, fmt.Errorf("its signer's certificate leads up to no authority that was given: %v", err)
+		return nil, fmt.Errorf("its signer's certificate is vouched for %w as authorities (%v)", ErrStranger, err)
 	}
 	top := chains[0][len(chains[0])-1]
 	for _, a := range authorities {
@@ -168,5 +168,5 @@ func vouches(c *signedContent, authorities []*Authority, at time.Time) (*Authori
 			return a, nil
 		}
 	}
-	return nil, errors.New("its signer's certificate leads up to no authority that was given")
+	return nil, fmt.Errorf("its signer's certificate is vouched for %w as authorities", ErrStranger)
 }
