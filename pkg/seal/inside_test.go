@@ -77,7 +77,7 @@ func insideLogs(t *testing.T) map[string][]byte {
 	}
 	shared, _ := filepath.Glob("../../../shared/data/tlogs/*")
 	for _, f := range shared {
-		if data, err := os.ReadFile(f); err == nil && filepath.Ext(f) != ".md" && len(data) < 5<<20/scaleDown(10) {
+		if data, err := os.ReadFile(f); err == nil && filepath.Ext(f) != ".md" && len(data) < 2<<20/scaleDown(4) {
 			logs[filepath.Base(f)] = data
 		}
 	}
