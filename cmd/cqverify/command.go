@@ -43,6 +43,7 @@ func newCommand() *cobra.Command {
     cqverify -k KEY... [-s SEAL] LOG...
     cqverify proof -k KEY... PROOF...
     cqverify commands -k KEY... LOG...
+    cqverify session -k KEY... FILE...
     cqverify info LOG...
 
 Judges each LOG against its seal, LOG.cqseal: valid, or what is wrong with it,
@@ -113,7 +114,7 @@ Options:
 	o.reports = cli.AddReportFlags(cmd, report.Table, report.Markdown, report.CSV, report.JSON, report.HTML, report.JUnit)
 	o.page = addPageFlag(cmd, o.reports)
 	cli.SetExit(cmd, 1, "judged, and the answer is no: any verdict but valid")
-	cmd.AddCommand(infoCommand(), proofCommand(), replayCommand(), commandsCommand())
+	cmd.AddCommand(infoCommand(), proofCommand(), replayCommand(), commandsCommand(), sessionCommand())
 	return cmd
 }
 

@@ -17,13 +17,24 @@ type SessionMessage struct {
 	Bytes  []byte
 }
 
+// SessionLog is what a log was that messages were looked for in.
+type SessionLog struct {
+	Records    int64 // with checksums that hold
+	Incomplete int   // messages of which parts are missing, or none that was tried fits
+}
+
+// IsHandshake reports whether a file begins as the message of a handshake does, and no log.
+func IsHandshake(file []byte) bool {
+	return len(file) >= headSize && file[0] == version && file[1] >= kindOffer && file[1] <= kindConfirm
+}
+
 // EachSessionMessage finds the messages of handshakes in the log that r holds, and calls fn
-// with each that is whole, in the order of their last chunks. It returns how many were not
-// whole, and r's error or fn's. What it holds does not grow with the log.
-func EachSessionMessage(r io.Reader, seeds *tlog.Seeds, fn func(*SessionMessage) error) (incomplete int, err error) {
+// with each that is whole, in the order of their last chunks. The error is r's or fn's. What
+// it holds does not grow with the log.
+func EachSessionMessage(r io.Reader, seeds *tlog.Seeds, fn func(*SessionMessage) error) (log SessionLog, err error) {
 	assembler := chunk.NewAssembler(chunk.Limits{
 		MaxBytes: assemblerBytes, MaxAge: assemblerAge,
-		Dropped: func(chunk.Partial) { incomplete++ },
+		Dropped: func(chunk.Partial) { log.Incomplete++ },
 	})
 	var places []Place // of chunks, by number
 	begin, index := uint64(0), int64(0)
@@ -33,6 +44,9 @@ func EachSessionMessage(r io.Reader, seeds *tlog.Seeds, fn func(*SessionMessage)
 		}
 		at := Place{Index: index, Offset: seg.Offset, Time: seg.Time()}
 		index++
+		if seg.Check == tlog.OK {
+			log.Records++
+		}
 		f := seg.Frame()
 		if f.ID() != chunk.MessageID || f.Version() != 2 || seg.Check != tlog.OK {
 			return nil
@@ -63,5 +77,6 @@ func EachSessionMessage(r io.Reader, seeds *tlog.Seeds, fn func(*SessionMessage)
 		}
 		return nil
 	}, nil)
-	return incomplete + len(assembler.Pending()), err
+	log.Incomplete += len(assembler.Pending())
+	return log, err
 }

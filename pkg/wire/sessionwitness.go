@@ -84,28 +84,26 @@ func (w *Witness) Hear(message []byte, us, ref int64) {
 	w.seen[sum] = true
 	h := &heard{ref: ref}
 	w.heard = append(w.heard, h)
-	kind := byte(0)
-	if len(message) > 1 {
-		kind = message[1]
-	}
 	var party Fingerprint
 	var err error
 	context := contextOffer
-	switch kind {
-	case kindOffer:
+	switch {
+	case len(message) < headSize:
+		err = malformed("%d bytes are too few", len(message))
+	case message[1] == kindOffer:
 		if h.offer, err = ParseSessionOffer(message); err == nil {
 			party = h.offer.Vehicle
 		}
-	case kindAnswer:
+	case message[1] == kindAnswer:
 		if h.answer, err = ParseSessionAnswer(message); err == nil {
 			party, context = h.answer.Ground, contextAnswer
 		}
-	case kindConfirm:
+	case message[1] == kindConfirm:
 		if h.confirm, err = ParseSessionConfirmation(message); err == nil {
 			return
 		}
 	default:
-		err = malformed("kind %d is none of a handshake", kind)
+		err = malformed("kind %d is none of a handshake", message[1])
 	}
 	if err != nil {
 		h.verdict, h.err = HandshakeMalformed, err

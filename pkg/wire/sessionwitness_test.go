@@ -168,7 +168,7 @@ func TestHandshakesInALog(t *testing.T) {
 	log = append(append([]byte("dirt in front"), log...), "and behind"...)
 	var found [][]byte
 	w := NewWitness(keysOf(v, g))
-	incomplete, err := EachSessionMessage(bytes.NewReader(log), Seeds(), func(m *SessionMessage) error {
+	sum, err := EachSessionMessage(bytes.NewReader(log), Seeds(), func(m *SessionMessage) error {
 		if m.From != (Address{uint8(slices.IndexFunc(sent, func(b []byte) bool { return bytes.Equal(b, m.Bytes) }) + 1), 1}) {
 			t.Errorf("message of %d bytes from %v", len(m.Bytes), m.From)
 		}
@@ -179,8 +179,8 @@ func TestHandshakesInALog(t *testing.T) {
 		w.Hear(m.Bytes, m.Time, m.Index)
 		return nil
 	})
-	if err != nil || incomplete != 0 {
-		t.Errorf("%d incomplete, %v", incomplete, err)
+	if err != nil || sum.Incomplete != 0 || sum.Records < 100 {
+		t.Errorf("%+v, %v", sum, err)
 	}
 	for i, m := range sent {
 		if !slices.ContainsFunc(found, func(b []byte) bool { return bytes.Equal(b, m) }) {
@@ -197,7 +197,7 @@ func TestHandshakesInALog(t *testing.T) {
 	}
 	// Without one of its chunks, an offer is incomplete.
 	short := logOf(t, rand.New(rand.NewPCG(3, 4)), h.byVehicle, h.offer[:len(h.offer)-1])
-	if n, err := EachSessionMessage(bytes.NewReader(short[:len(short)*2/3]), Seeds(), func(*SessionMessage) error { return nil }); n == 0 || err != nil {
-		t.Errorf("%d incomplete, %v", n, err)
+	if n, err := EachSessionMessage(bytes.NewReader(short[:len(short)*2/3]), Seeds(), func(*SessionMessage) error { return nil }); n.Incomplete == 0 || err != nil {
+		t.Errorf("%+v, %v", n, err)
 	}
 }
