@@ -11,7 +11,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	clitest.Main(m, newCommand, clitest.Helper{Name: "mangle", Main: mangle}, clitest.Helper{Name: "peak", Main: peakMain})
+	clitest.Main(m, newCommand, clitest.Helper{Name: "mangle", Main: mangle}, clitest.Helper{Name: "peak", Main: peakMain}, clitest.Helper{Name: "commandlog", Main: commandlog})
 }
 
 func TestHelp(t *testing.T) { clitest.Help(t, newCommand) }

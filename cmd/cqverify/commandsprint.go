@@ -80,6 +80,14 @@ func (l *commandsLog) verdict() string {
 	return strings.Join(parts, ", ")
 }
 
+// tone is how the worst of the commands is meant.
+func (l *commandsLog) tone() report.Tone {
+	if len(l.Commands) == 0 {
+		return report.Plain
+	}
+	return verdictTone(l.worst())
+}
+
 // byWorst are the verdicts, the worst first.
 var byWorst = []wire.Verdict{wire.Forged, wire.Altered, wire.Replayed, wire.Orphaned, wire.Incomplete, wire.Unsigned, wire.Authentic}
 
@@ -97,18 +105,12 @@ func commandsPage(logs []*commandsLog, several bool) *report.Page {
 	if !several {
 		return &report.Page{Title: title(logs[0].Log) + ": " + logs[0].verdict(), Parts: logs[0].parts()}
 	}
-	columns := []report.Column{{Name: "Log", Fit: report.Shorten}}
-	for _, v := range wire.Verdicts() {
-		columns = append(columns, report.Column{Name: strings.ToUpper(string(v[:1])) + string(v[1:])})
-	}
+	columns := []report.Column{{Name: "Log", Fit: report.Shorten}, {Name: "Commands", Fit: report.Wrap}}
 	p := &report.Page{Parts: []report.Part{&report.Grid{Columns: columns, Rows: func(yield func([]report.Cell) bool) {
 		for _, l := range logs {
 			row := []report.Cell{report.String(title(l.Log)), report.String("error").As(report.Bad)}
 			if l.err == nil {
-				row = row[:1]
-				for _, v := range wire.Verdicts() {
-					row = append(row, report.Int(l.Summary[string(v)]).As(tone(int(l.Summary[string(v)]), verdictTone(string(v)))))
-				}
+				row[1] = report.String(l.verdict()).As(l.tone())
 			}
 			if !yield(row) {
 				return
@@ -135,14 +137,20 @@ func (l *commandsLog) parts() []report.Part {
 	return append(parts, l.table(shownFindings, "")...)
 }
 
-// signers has a line for each key that signed something authentic.
+// signers has a line for each key that signed something authentic, and for each that
+// was not given but is said to have signed something.
 func (l *commandsLog) signers() (fields report.Fields) {
 	type count struct{ live, logged int64 }
-	counts := map[string]*count{}
-	var keys []string
+	counts, missing := map[string]*count{}, map[string]int64{}
+	var keys, absent []string
 	for i := range l.Commands {
 		c := &l.Commands[i]
 		if c.Verdict != string(wire.Authentic) {
+			if c.Reason == wire.ErrUnknownSigner.Error() {
+				if missing[c.Signer]++; missing[c.Signer] == 1 {
+					absent = append(absent, c.Signer)
+				}
+			}
 			continue
 		}
 		n := counts[c.Signer]
@@ -169,6 +177,15 @@ func (l *commandsLog) signers() (fields report.Fields) {
 			name = label + ", " + k
 		}
 		fields = append(fields, report.Field{Name: "signer", Value: report.String(name)}, report.Field{Value: report.String(strings.Join(made, ", "))})
+	}
+	const shownKeys = 5
+	for i, k := range absent {
+		if i == shownKeys {
+			fields = append(fields, report.Field{Value: report.String("and " + cli.Count(int64(len(absent)-shownKeys), "more key"))})
+			break
+		}
+		fields = append(fields, report.Field{Name: "not given", Value: report.String(k)},
+			report.Field{Value: report.String(cli.Count(missing[k], "statement") + " in its name")})
 	}
 	return fields
 }
