@@ -146,6 +146,7 @@ func (v *Verdict) takeOut(p *Parsed, q *Request) (*Parsed, error) {
 			v.warn("the seal beside the log is shorter than the one inside it, which counts")
 			p = s.Parsed
 		case common == len(p.Notes) && p.Tiles == nil:
+			s.Attestations = p.Attestations
 			p = s.Parsed
 		}
 	}
