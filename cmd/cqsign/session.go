@@ -46,7 +46,8 @@ keys in a file, which "cqsign session tag" and "seal" make packets with and
       cqsign session confirm --state v.state |\
       cqsign session confirm --state g.state --session ground.session |\
       cqsign session confirm --state v.state --session vehicle.session
-    $ echo "altitude 50" | cqsign session seal --session vehicle.session -o p1`,
+    $ echo "altitude 50" | cqsign session seal --session vehicle.session -o p1
+    $ cqverify session open --session ground.session p1`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return cli.Hint(cli.Usagef("no step given"), "the steps are offer, answer and confirm; tag and seal make packets")
 		},

@@ -45,7 +45,8 @@ Options:
       cqsign session confirm --state v.state |\
       cqsign session confirm --state g.state --session ground.session |\
       cqsign session confirm --state v.state --session vehicle.session
-    $ echo "altitude 50" | cqsign session ` + verb + ` --session vehicle.session -o p1`,
+    $ echo "altitude 50" | cqsign session ` + verb + ` --session vehicle.session -o p1
+    $ cqverify session open --session ground.session p1`,
 		Args: oneMessage,
 		PreRunE: func(*cobra.Command, []string) error {
 			if session == "" {
