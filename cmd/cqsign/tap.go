@@ -136,7 +136,7 @@ func parseWindows(every string) (o wire.AnchorOptions, err error) {
 		count, span = "", count
 	}
 	switch {
-	case count == "":
+	case count == "" && !both:
 		o.Count = wire.MaxAnchorCount
 	case errN != nil || n == 0 || n > wire.MaxAnchorCount:
 		return o, cli.Hint(fmt.Errorf("--every %q: a window has 1 to %s records", every, cli.Thousands(wire.MaxAnchorCount)), "write 256, or 10s, or 256,10s")

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"encoding/binary"
+	"slices"
 	"sort"
 
 	"cqkit/pkg/align"
@@ -135,6 +136,7 @@ func (c *Comparison) Result(closed bool) *Compared {
 	aligned := align.Align(anchored, c.presented.short, align.Options{MaxRuns: maxDifferences})
 	r.Coarse = aligned.Coarse
 	window := 0 // the first that does not end before the run
+	group := 0  // where the differences since the last run that was kept begin
 	for _, run := range aligned.Runs {
 		d := Difference{
 			Anchored: int64(run.Sealed), Index: int64(run.Presented),
@@ -143,6 +145,7 @@ func (c *Comparison) Result(closed bool) *Compared {
 		switch run.Kind {
 		case align.Kept:
 			window = c.markIntact(r, run, window)
+			group = r.blur(group)
 			continue
 		case align.Changed:
 			d.Kind = DifferenceChanged
@@ -170,12 +173,46 @@ func (c *Comparison) Result(closed bool) *Compared {
 			r.Differences = append(r.Differences, d)
 		}
 	}
+	r.blur(group)
 	if missing := c.total - uint64(len(anchored)); missing > 0 && !truncated(r.Differences) {
 		r.Differences = append(r.Differences, Difference{
 			Kind: DifferenceTruncated, Anchored: int64(len(anchored)), Index: -1, Count: missing,
 		})
 	}
 	return r
+}
+
+// blur makes one of the differences from number i on if the records of one of them are
+// unknown: then it is also unknown what was inserted among them. It returns how many
+// differences there are.
+func (r *Compared) blur(i int) int {
+	group := r.Differences[i:]
+	first := slices.IndexFunc(group, func(d Difference) bool { return d.Within && d.Kind == DifferenceChanged })
+	if first < 0 {
+		return len(r.Differences)
+	}
+	sum := Difference{Kind: DifferenceChanged, Anchored: group[first].Anchored, Index: -1, Within: true}
+	rest := r.Differences[:i]
+	place := len(rest)
+	for _, d := range group {
+		switch d.Kind {
+		case DifferenceChanged, DifferenceDropped, DifferenceInserted, DifferenceDoubled:
+			if d.Kind == DifferenceChanged || d.Kind == DifferenceDropped {
+				sum.Anchored = min(sum.Anchored, d.Anchored)
+				sum.Count += d.Count
+			}
+			if d.Kind != DifferenceDropped {
+				sum.CountNow += d.CountNow
+				if sum.Index < 0 {
+					sum.Index = d.Index
+				}
+			}
+		default:
+			rest = append(rest, d)
+		}
+	}
+	r.Differences = slices.Insert(rest, place, sum)
+	return len(r.Differences)
 }
 
 // truncated reports whether the last difference is that the end is missing.

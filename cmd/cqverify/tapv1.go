@@ -1,0 +1,145 @@
+package main
+
+import (
+	"errors"
+	"io"
+	"os"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"cqkit/cmd/internal/cli"
+	"cqkit/pkg/keyfile"
+	"cqkit/pkg/pqsig"
+	"cqkit/pkg/tlog"
+	"cqkit/pkg/wire"
+	"cqkit/pkg/wire/cleitonq"
+)
+
+// unprotected is what anchors of version 1 leave open, whatever they come to.
+func unprotected(withLog bool) []string {
+	list := []string{
+		"anchors and signed commands are signed alike: whoever gets the signer to sign a command of their choice has an anchor",
+		"a series has no end, and nothing names it or its log: anchors missing at the end are not noticed, nor another series in its place",
+		"whoever has the session key can make the tags of other records; only the signer can anchor them",
+	}
+	if withLog {
+		return append(list, "the times before the frames are in no tag")
+	}
+	return append(list, "nothing here connects the tags with records: that takes the session key")
+}
+
+// readSessionKey reads a session key of version 1, which nobody else may read.
+func readSessionKey(cmd *cobra.Command, path string) (session [cleitonq.KeySize]byte, err error) {
+	if info, err := os.Stat(path); err == nil && path != "-" {
+		if err := keyfile.CheckMode(path, true, info.Mode()); err != nil {
+			return session, err
+		}
+	}
+	in, err := cli.Open(cmd, path)
+	if err != nil {
+		return session, err
+	}
+	defer in.Close()
+	data, err := io.ReadAll(io.LimitReader(in, 1<<10))
+	defer clear(data)
+	if err != nil {
+		return session, err
+	}
+	return cleitonq.ParseSessionKey(data)
+}
+
+// readV1 reads CleitonQ's anchors. Nil means that v has its verdict.
+func (j *tapJudge) readV1(in io.Reader, path string, tags *tagFile, v *tapVerdict) (*anchored, error) {
+	var keys []*pqsig.PublicKey
+	for _, k := range j.keys.ring.Registry.Keys() {
+		if public := j.keys.ring.Public(k.Fingerprint); public != nil {
+			keys = append(keys, public)
+		}
+	}
+	list, key, err := cleitonq.ReadAnchors(in, keys, j.o.lastNonce)
+	switch {
+	case errors.Is(err, cleitonq.ErrForged) && len(list) == 0:
+		v.Verdict, v.Reason = string(wire.AnchorsUntrusted), "the first anchor is by none of the keys given, or was edited"
+		return nil, nil
+	case errors.Is(err, cleitonq.ErrForged), errors.Is(err, cleitonq.ErrMalformed), errors.Is(err, cleitonq.ErrReplayed):
+		v.Verdict, v.Reason = string(wire.AnchorsMalformed), err.Error()
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	signer := wire.FingerprintOf(key)
+	v.Signer = j.signer(signer)
+	if _, err := j.keys.key(signer, 0); err != nil {
+		v.Verdict, v.Reason = string(wire.AnchorsUntrusted), err.Error()
+		return nil, nil
+	}
+	a := &anchored{closed: true, commitment: commitV1}
+	if wrong := a.place(list, path != "", tags); wrong != "" {
+		v.Verdict, v.Reason = string(wire.AnchorsMalformed), wrong
+		return nil, nil
+	}
+	for i, w := range a.windows {
+		v.Windows = append(v.Windows, tapWindow{Nonce: strconv.FormatUint(list[i].Nonce, 10), First: w.First, Count: w.Count})
+	}
+	v.Verdict = tapValid
+	channel := cleitonq.NewChannel(&j.session, cleitonq.Telemetry)
+	var packet []byte
+	a.tag = func(seg *tlog.Segment, index uint64) wire.Tag {
+		packet = channel.Append(packet[:0], seg.Frame(), index+1)
+		return wire.Tag(packet[len(packet)-cleitonq.TagSize:])
+	}
+	return a, nil
+}
+
+// commitV1 is the commitment of CleitonQ's anchors.
+func commitV1(tags []wire.Tag) [32]byte {
+	var archive []byte
+	for i := range tags {
+		archive = append(archive, tags[i][:]...)
+	}
+	commitment, _, _ := cleitonq.Commit(archive)
+	return commitment
+}
+
+// place says which tags the windows of the anchors are. Where they count as many tags as
+// their nonces say, the nonces are the places, which shows where an anchor is missing: from 1 in a
+// log and in an archive that reaches to the last of them, else from the first one.
+// Otherwise packets were lost, and each window begins where the one before it ended. It returns what
+// is wrong, "" if nothing is.
+func (a *anchored) place(list []*cleitonq.Anchor, log bool, tags *tagFile) string {
+	exact := true
+	for i, x := range list {
+		switch {
+		case x.Count == 0 || x.Start > x.End || x.End-x.Start < uint64(x.Count)-1:
+			return "anchor " + strconv.Itoa(i+1) + " counts more tags than its window has nonces"
+		case i > 0 && x.Start <= list[i-1].End:
+			return "the window of anchor " + strconv.Itoa(i+1) + " begins before the one before it ends"
+		}
+		exact = exact && x.End-x.Start == uint64(x.Count)-1
+	}
+	first, last := list[0].Start, list[len(list)-1].End
+	if log || tags != nil && tags.size >= 0 && uint64(tags.size/cleitonq.TagSize) >= last {
+		first = 1
+	}
+	if !exact && log {
+		return "its windows have other nonces than the records of a log"
+	}
+	for _, x := range list {
+		w := wire.Window{First: a.total, Count: uint64(x.Count), Commitment: x.Commitment}
+		if exact {
+			w.First = x.Start - first
+			a.missing += boolean(w.First > a.total)
+		}
+		a.windows = append(a.windows, w)
+		a.total = w.First + w.Count
+	}
+	return ""
+}
+
+func boolean(b bool) uint64 {
+	if b {
+		return 1
+	}
+	return 0
+}
