@@ -48,6 +48,7 @@ func newCommand() *cobra.Command {
     cqsign cosign -w WITNESS.pem --name NAME -k KEY SEAL...
     cqsign commands -k NAME.key -o LOG2 LOG
     cqsign session STEP
+    cqsign tap -k NAME.key LOG...
 
 Seals each LOG: writes LOG.cqseal, a signed statement of what is in it, and
 LOG.cqidx, the index that lets cqverify name every changed record. The log
@@ -121,7 +122,7 @@ Options:
 	f.BoolVarP(&o.recursive, "recursive", "r", false, "look into subfolders, too")
 	f.BoolVar(&o.force, "force", false, "replace seals that are there")
 	f.BoolVar(&o.json, "json", false, "print one JSON object")
-	cmd.AddCommand(proveCommand(), extractCommand(), commandsCommand(), attestCommand(), cosignCommand(), sessionCommand())
+	cmd.AddCommand(proveCommand(), extractCommand(), commandsCommand(), attestCommand(), cosignCommand(), sessionCommand(), tapCommand())
 	return cmd
 }
 

@@ -44,6 +44,7 @@ func newCommand() *cobra.Command {
     cqverify proof -k KEY... PROOF...
     cqverify commands -k KEY... LOG...
     cqverify session -k KEY... FILE...
+    cqverify tap -k KEY... LOG...
     cqverify info LOG...
 
 Judges each LOG against its seal, LOG.cqseal: valid, or what is wrong with it,
@@ -114,7 +115,7 @@ Options:
 	o.reports = cli.AddReportFlags(cmd, report.Table, report.Markdown, report.CSV, report.JSON, report.HTML, report.JUnit)
 	o.page = addPageFlag(cmd, o.reports)
 	cli.SetExit(cmd, 1, "judged, and the answer is no: any verdict but valid")
-	cmd.AddCommand(infoCommand(), proofCommand(), replayCommand(), commandsCommand(), sessionCommand())
+	cmd.AddCommand(infoCommand(), proofCommand(), replayCommand(), commandsCommand(), sessionCommand(), tapCommand())
 	return cmd
 }
 
