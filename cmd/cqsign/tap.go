@@ -42,33 +42,36 @@ func tapCommand() *cobra.Command {
     cqsign tap -k NAME.key -o NAME -
     cqsign tap --v1 --session-key FILE -k NAME.key LOG...
 
-Writes, beside each LOG, LOG.cqtap, a series of anchors: for every 256 records, or
-10 s of flight, one signed hash over what they were. And LOG.cqtags, the tag
-archive: 32 bytes for each record, by which "cqverify tap" names the records that
-are not what they were. A window can be checked without the rest of the log, by
-whoever has its records and the public key. A seal, which "cqsign" makes, says
-more about a file, but only about all of it. The log is never touched. A LOG may be
-a folder, which stands for the .tlog files in it that have no anchors yet.
+Writes, beside each LOG, LOG.cqtap, a series of anchors: for every 256 records,
+or 10 s of flight, one signed hash over what they were. And LOG.cqtags, the tag
+archive: 32 bytes for each record, by which "cqverify tap" names the records
+that are not what they were. A window can be checked without the rest of the
+log, by whoever has its records and the public key. A seal, which "cqsign"
+makes, says more about a file, but only about all of it. The log is never
+touched. A LOG may be a folder, which stands for the .tlog files in it that have
+no anchors yet.
 
-With --v1 both files are CleitonQ's: the tag of a record is the HMAC that its frame
-would have on the telemetry channel of a session, with nonces 1, 2, 3 and so on.
-CleitonQ's own auditor accepts them; nobody without the session key can tell
-whether they are those of the log.
+With --v1 both files are CleitonQ's: the tag of a record is the HMAC that its
+frame would have on the telemetry channel of a session, with nonces 1, 2, 3 and
+so on. CleitonQ's own auditor accepts them; nobody without the session key can
+tell whether they are those of the log.
 
 Options:
     -k, --key FILE              the key to sign with, made by cqkeygen
         --passphrase-file FILE  read the key's passphrase from FILE; without it,
                                 the terminal is asked
-    -o, --output NAME           write NAME.cqtap and NAME.cqtags, for a single LOG
+    -o, --output NAME           write NAME.cqtap and NAME.cqtags, for a single
+                                LOG
         --every N|DUR|N,DUR     how long a window is: so many records, so much
                                 time of flight, or what is over first (256,10s)
-        --frames                anchor frames without the recorder's times, which
+        --frames                anchor frames without the recorder's times: what
                                 other recorders of the link have, too
         --no-tags               write no tag archive
         --v1                    write CleitonQ's formats, not cqkit's own
         --session-key FILE      the session's key for --v1: 32 bytes, or 64
                                 hexadecimal digits
-        --draft                 with --v1, anchors as CleitonQ's TAP draft has them
+        --draft                 with --v1, anchors as CleitonQ's TAP draft has
+                                them
     -r, --recursive             look into the subfolders of a folder, too
         --force                 replace anchors that are there
         --json                  print one JSON object instead of a line a log`,

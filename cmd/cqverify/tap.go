@@ -41,21 +41,21 @@ func tapCommand() *cobra.Command {
 Judges each LOG against its anchors, LOG.cqtap, which "cqsign tap" made: whether
 the records are those that were anchored, all of them, in order. With the tag
 archive, LOG.cqtags, it names the records that are not; without it, the windows.
-Without a LOG it judges the archive alone. A LOG may be a folder, which stands for
-the .tlog files in it; "-" is standard input.
+Without a LOG it judges the archive alone. A LOG may be a folder, which stands
+for the .tlog files in it; "-" is standard input.
 
 Verdicts:
     valid      the records are those that were anchored, to the end
     open       they are so far as the anchors go, but the series has no end
     altered    records or anchors are missing, or not what they were
     unsigned   there are no anchors
-    untrusted  the anchors are by none of the keys given, or by one that does not
-               count for them
+    untrusted  the anchors are by none of the keys given, or by one that does
+               not count for them
     malformed  the anchors were edited or damaged, or contradict each other
 
-With --v1 the files are CleitonQ's. Its anchors cover tags, which only the session
-key connects with records: give it, or judge an archive alone. The report says
-what version 1 does not protect.
+With --v1 the files are CleitonQ's. Its anchors cover tags, which only the
+session key connects with records: give it, or judge an archive alone. The
+report says what version 1 does not protect.
 
 Options:
     -k, --key KEY           a public key, folder of keys or trust file that
@@ -75,7 +75,8 @@ Options:
         --force             replace FILE if it is there`,
 		Example: `    $ cqsign tap -k pilot.key flight.tlog
     $ cqverify tap -k pilot.pub flight.tlog
-    $ cqverify tap -k pilot.pub --anchors flight.tlog.cqtap --tags flight.tlog.cqtags`,
+    $ cqsign tap -k pilot.key -o copy flight.tlog
+    $ cqverify tap -k pilot.pub --anchors copy.cqtap --tags copy.cqtags`,
 		PreRunE: func(_ *cobra.Command, args []string) error { return o.check(args) },
 		Args:    cobra.ArbitraryArgs,
 		RunE:    func(cmd *cobra.Command, args []string) error { return tapAll(cmd, &o, args) },
