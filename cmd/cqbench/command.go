@@ -12,15 +12,18 @@ func newCommand() *cobra.Command {
     cqbench keys [--messages FILE]
     cqbench seal [--log FILE]
     cqbench limits [--cpu 1,2,4]
+    cqbench link [--link NAME] [--log FILE]
     cqbench all
+    cqbench history FILE FILE...
 
 Measures what post-quantum keys, seals, packet tags and rate limits cost on this
 machine, in under a minute, and tells whether that got worse than a saved
-baseline. docs/bench.md says what each figure is and what it is not.`,
+baseline. docs/bench.md says what each figure is and what it is not. What the
+same costs on a radio link is computed, see docs/link.md.`,
 		Example: `    $ cqbench keys --only hmac/100,hmac4/100 --time 20ms
     $ cqbench limits --only gcra/one,bound/decision --time 20ms`,
 	}
-	cmd.AddCommand(keysCommand(), sealCommand(), limitsCommand(), linkCommand(), allCommand())
+	cmd.AddCommand(keysCommand(), sealCommand(), limitsCommand(), linkCommand(), allCommand(), historyCommand())
 	return cmd
 }
 

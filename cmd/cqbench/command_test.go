@@ -14,6 +14,7 @@ import (
 	"cqkit/cmd/internal/cli"
 	"cqkit/cmd/internal/cli/clitest"
 	"cqkit/pkg/bench"
+	"cqkit/pkg/report"
 )
 
 func TestMain(m *testing.M)    { clitest.Main(m, newCommand) }
@@ -133,6 +134,33 @@ func TestSchema(t *testing.T) {
 	}
 }
 
+func TestScaling(t *testing.T) {
+	out := outcome{}
+	if list := out.scaling(); len(list) != 0 {
+		t.Errorf("without figures: %v", list)
+	}
+	for name, ns := range map[string]float64{"gcra/one": 40, "gcra/one/2": 20, "gcra/one/3": 16, "gcra/1k": 80, "vegas/gate/2": 100} {
+		out.session.Results = append(out.session.Results, bench.Result{Name: name, Batch: 1, Group: 1, Pieces: 1, Items: 1, Values: steady(30, ns)})
+	}
+	list := out.scaling()
+	if len(list) != 2 || list[0].Name != fluxLimiter || list[1].Name != "gcra/one" {
+		t.Fatalf("%+v", list)
+	}
+	for n, want := range map[int]float64{1: 1, 2: 2, 3: 2.5} {
+		if got, ok := list[1].at(n); !ok || got != want {
+			t.Errorf("%d goroutines: %v, want %v", n, got, want)
+		}
+	}
+	if _, ok := list[1].at(16); ok {
+		t.Error("a figure that was not measured")
+	}
+	var text bytes.Buffer
+	page := report.Page{Parts: []report.Part{scalingGrid(list)}}
+	if err := page.WriteText(&text, report.Style{}); err != nil || !strings.Contains(text.String(), "        16         12.5×") {
+		t.Errorf("%v\n%s", err, &text)
+	}
+}
+
 func TestScaled(t *testing.T) {
 	for _, tt := range []struct {
 		ns     float64
@@ -144,5 +172,25 @@ func TestScaled(t *testing.T) {
 		if got := duration(tt.ns, tt.digits); got != tt.want {
 			t.Errorf("%v in %d digits: %q, want %q", tt.ns, tt.digits, got, tt.want)
 		}
+	}
+}
+
+func TestHistorySchema(t *testing.T) {
+	root, err := clitest.Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	schema, err := jsonschema.NewCompiler().Compile(filepath.Join(root, "docs", "schema", "cqbench-history.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, second := save(t, "a.json", steady(30, 100), settings), save(t, "b.json", steady(30, 130), settings)
+	code, stdout, stderr := run(t, t.Context(), "history", first, second, "--json")
+	value, err := jsonschema.UnmarshalJSON(strings.NewReader(stdout))
+	if err == nil {
+		err = schema.Validate(value)
+	}
+	if err != nil || code != 0 || !strings.Contains(stdout, `"verdict": "worse"`) {
+		t.Errorf("exit code %d: %v\n%s%s", code, err, stdout, stderr)
 	}
 }

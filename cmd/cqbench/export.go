@@ -79,6 +79,10 @@ type requiredJSON struct {
 	State string   `json:"state"`
 }
 
+func newChangeJSON(c *bench.Change) changeJSON {
+	return changeJSON{c.Name, c.Base, c.New, c.Change.Value, finite(c.Change.Low), finite(c.Change.High), finite(c.P), c.Confidence, string(c.Verdict)}
+}
+
 func finite(x float64) *float64 {
 	if math.IsInf(x, 0) || math.IsNaN(x) {
 		return nil
@@ -96,9 +100,7 @@ func (out *outcome) json() outcomeJSON {
 		}
 		m := r.Median()
 		one := resultJSON{Name: r.Name, Unit: "ns/op", Median: m.Value, Samples: len(r.Samples(0)), Batch: r.Batch, Pieces: r.Pieces, PerS: r.PerSecond().Value, Allocs: r.Allocs, Noisy: r.Noisy(), Bound: f.Bound}
-		if !math.IsInf(r.Noise(), 1) {
-			one.Low, one.High = finite(m.Low), finite(m.High)
-		}
+		one.Low, one.High = boundsOf(r)
 		if p5, p95, ok := r.Spread(); ok {
 			one.P5, one.P95 = &p5, &p95
 		}
@@ -117,7 +119,7 @@ func (out *outcome) json() outcomeJSON {
 		j.Results = append(j.Results, one)
 	}
 	for _, c := range out.changes {
-		j.Comparison = append(j.Comparison, changeJSON{c.Name, c.Base, c.New, c.Change.Value, finite(c.Change.Low), finite(c.Change.High), finite(c.P), c.Confidence, string(c.Verdict)})
+		j.Comparison = append(j.Comparison, newChangeJSON(&c))
 	}
 	for _, r := range out.required {
 		one := requiredJSON{r.Expr.Text, r.Expr.Name, finite(r.Value), r.State.String()}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"cqkit/pkg/bench/figures"
@@ -65,11 +66,14 @@ func encode() (*encoded, error) {
 	return e, err
 }
 
-// frames cuts a message into the frames that carry it and returns their lengths.
+// frames cuts a message into the frames that carry it and returns their lengths, those that frames have whose data does not
+// happen to end in zeros, which would be left out.
 func frames(d link.Direction, t chunk.Type, message []byte) (link.Send, error) {
 	s := link.Send{Direction: d}
 	list, err := chunk.Cut(chunk.Chunk{Token: 0x5a5a, TargetSystem: 1, TargetComponent: 1, Type: t}, message)
 	for i, c := range list {
+		c.Data = slices.Clone(c.Data)
+		c.Data[len(c.Data)-1] |= 1
 		s.Frames = append(s.Frames, len(c.AppendFrame(nil, uint8(i), 255, 190)))
 	}
 	return s, err

@@ -111,7 +111,7 @@ func (o *options) run() error {
 	if err != nil {
 		return err
 	}
-	if err := o.refuseExisting(); err != nil {
+	if err := refuseExisting(o.replace, o.save, o.reports.Output); err != nil {
 		return err
 	}
 	var save *cli.Output
@@ -145,10 +145,11 @@ func (o *options) run() error {
 	return errors.Join(interrupted, out.verdict())
 }
 
-// refuseExisting is what package cli does, with the name that the option has here: --force is about baselines.
-func (o *options) refuseExisting() error {
-	for _, name := range []string{o.save, o.reports.Output} {
-		if info, err := os.Lstat(name); name != "-" && err == nil && info.Mode().IsRegular() && !o.replace {
+// refuseExisting is what package cli does, with the name that the option has here: --force is about sessions that do
+// not fit.
+func refuseExisting(replace bool, names ...string) error {
+	for _, name := range names {
+		if info, err := os.Lstat(name); name != "-" && err == nil && info.Mode().IsRegular() && !replace {
 			return cli.Hint(fmt.Errorf("%q already exists", name), "use --replace to overwrite it")
 		}
 	}
@@ -231,14 +232,13 @@ func (o *options) names() (out []string) {
 	return out
 }
 
-// choose returns the figures and sizes named by --only, or all.
-func (o *options) choose() ([]figures.Figure, []figures.Size, error) {
-	if len(o.only) == 0 {
-		return o.figures, o.sizes, nil
+// chooseNames returns those of names that --only names, or all, in their order.
+func chooseNames(names, only []string) ([]string, error) {
+	if len(only) == 0 {
+		return names, nil
 	}
-	names := o.names()
 	chosen := map[string]bool{}
-	for _, text := range o.only {
+	for _, text := range only {
 		found := false
 		for _, name := range names {
 			if name == text || strings.HasSuffix(text, "/") && strings.HasPrefix(name, text) {
@@ -246,8 +246,24 @@ func (o *options) choose() ([]figures.Figure, []figures.Size, error) {
 			}
 		}
 		if !found {
-			return nil, nil, cli.Hint(cli.Usagef("there is no figure %q", text), "there are %s", strings.Join(names, ", "))
+			return nil, cli.Hint(cli.Usagef("there is no figure %q", text), "there are %s", strings.Join(names, ", "))
 		}
+	}
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return !chosen[name] }), nil
+}
+
+// choose returns the figures and sizes named by --only, or all.
+func (o *options) choose() ([]figures.Figure, []figures.Size, error) {
+	if len(o.only) == 0 {
+		return o.figures, o.sizes, nil
+	}
+	names, err := chooseNames(o.names(), o.only)
+	if err != nil {
+		return nil, nil, err
+	}
+	chosen := map[string]bool{}
+	for _, name := range names {
+		chosen[name] = true
 	}
 	list := slices.DeleteFunc(slices.Clone(o.figures), func(f figures.Figure) bool { return !chosen[f.Name] })
 	if len(list) == 0 {
@@ -256,12 +272,9 @@ func (o *options) choose() ([]figures.Figure, []figures.Size, error) {
 	return list, slices.DeleteFunc(slices.Clone(o.sizes), func(s figures.Size) bool { return !chosen[s.Name] }), nil
 }
 
-// readBaseline reads --baseline and refuses what cannot be compared; with --force it warns.
-func (o *options) readBaseline(out *outcome) (*bench.Session, error) {
-	if o.baseline == "" {
-		return nil, nil
-	}
-	in, err := cli.Open(o.cmd, o.baseline)
+// readSession reads what --save wrote.
+func readSession(cmd *cobra.Command, name string) (*bench.Session, error) {
+	in, err := cli.Open(cmd, name)
 	if err != nil {
 		return nil, err
 	}
@@ -270,16 +283,34 @@ func (o *options) readBaseline(out *outcome) (*bench.Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	base, err := bench.Parse(data)
+	s, err := bench.Parse(data)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", in.Name, err)
 	}
-	differ := out.session.Machine.Differences(&base.Machine)
-	if base.Settings != out.session.Settings {
-		differ = append(differ, "settings")
+	return s, nil
+}
+
+// differences names what keeps two sessions from being compared.
+func differences(a, b *bench.Session) []string {
+	list := a.Machine.Differences(&b.Machine)
+	if a.Settings != b.Settings {
+		list = append(list, "settings")
 	}
+	return list
+}
+
+// readBaseline reads --baseline and refuses what cannot be compared; with --force it warns.
+func (o *options) readBaseline(out *outcome) (*bench.Session, error) {
+	if o.baseline == "" {
+		return nil, nil
+	}
+	base, err := readSession(o.cmd, o.baseline)
+	if err != nil {
+		return nil, err
+	}
+	differ := differences(&out.session, base)
 	if len(differ) > 0 {
-		text := fmt.Sprintf("%s was measured elsewhere or otherwise: not the same %s", in.Name, strings.Join(differ, ", "))
+		text := fmt.Sprintf("%s was measured elsewhere or otherwise: not the same %s", o.baseline, strings.Join(differ, ", "))
 		if !o.force {
 			return nil, cli.Hint(errors.New(text), "use the same machine and options, or --force to compare nevertheless")
 		}
@@ -294,7 +325,7 @@ func (o *options) readBaseline(out *outcome) (*bench.Session, error) {
 		}
 	}
 	if common == 0 {
-		return nil, fmt.Errorf("%s: %w", in.Name, bench.ErrOther)
+		return nil, fmt.Errorf("%s: %w", o.baseline, bench.ErrOther)
 	}
 	if len(missing) > 0 {
 		out.warnings = append(out.warnings, "not in the baseline: "+strings.Join(missing, ", "))

@@ -29,7 +29,9 @@ func (o *options) print(out *outcome) error {
 		case report.Markdown:
 			return out.page(o.set).WriteMarkdown(w)
 		case report.HTML:
-			return out.page(o.set).WriteHTML(w)
+			p := out.page(o.set)
+			p.Parts = append(p.Parts, out.plots()...)
+			return p.WriteHTML(w)
 		}
 		return out.page(o.set).WriteText(w, style)
 	})
@@ -38,15 +40,8 @@ func (o *options) print(out *outcome) error {
 func (out *outcome) page(set string) *report.Page {
 	p := &report.Page{Title: "cqbench " + set}
 	m := &out.session.Machine
-	machine := fmt.Sprintf("%s, %s", orUnknown(m.CPU), cli.Count(int64(m.Cores), "core"))
-	if len(m.Features) > 0 {
-		machine += ", " + strings.Join(m.Features, " ")
-	}
-	if m.Load >= 0 {
-		machine += fmt.Sprintf(", load %.2f", m.Load)
-	}
 	p.Parts = append(p.Parts, report.Fields{
-		{Name: "Machine", Value: report.String(machine)},
+		{Name: "Machine", Value: report.String(machineText(m))},
 		{Name: "Built with", Value: report.String(m.Go + " " + m.OS + "/" + m.Arch)},
 		{Name: "Inputs", Value: report.String(out.session.Settings.Inputs)},
 	}, out.grid())
@@ -86,6 +81,17 @@ func (out *outcome) page(set string) *report.Page {
 		p.Parts = append(p.Parts, list)
 	}
 	return p
+}
+
+func machineText(m *bench.Machine) string {
+	text := fmt.Sprintf("%s, %s", orUnknown(m.CPU), cli.Count(int64(m.Cores), "core"))
+	if len(m.Features) > 0 {
+		text += ", " + strings.Join(m.Features, " ")
+	}
+	if m.Load >= 0 {
+		text += fmt.Sprintf(", load %.2f", m.Load)
+	}
+	return text
 }
 
 // publishedOn is the machine that others' figures are of.

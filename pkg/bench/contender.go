@@ -54,9 +54,10 @@ const (
 	MaxCount     = 10_000
 	MaxPieces    = 8 // of a sample
 
-	fewest    = 5           // samples of anything under slow
-	slow      = time.Second // an operation
-	slowMost  = 3           // samples of what is slow
+	fewest    = 5                      // samples of anything under slow
+	slow      = time.Second            // an operation
+	slowMost  = 3                      // samples of what is slow
+	shortest  = 100 * time.Microsecond // of a piece, if there are several
 	maxValues = MaxCount * MaxPieces
 )
 

@@ -111,7 +111,7 @@ func (e *entrant) calibrate(cfg Config) {
 		}
 	}()
 	n := max(1, e.Passes)
-	piece := max(1, int64(cfg.Time)/int64(cfg.Count)/MaxPieces)
+	_, piece := cfg.pieces()
 	took := e.batch(n)
 	if e.Cycle > 1 {
 		// The median of a few of different lengths: an interruption would count in a mean.
@@ -147,11 +147,20 @@ func (e *entrant) calibrate(cfg Config) {
 	}
 }
 
+// pieces returns how many pieces a sample has, and how many nanoseconds they take. In less time than it takes to start
+// some goroutines there is nothing to measure: then there are fewer.
+func (c Config) pieces() (n int, each int64) {
+	share := max(1, int64(c.Time)/int64(c.Count))
+	for n = MaxPieces; n > 1 && share/int64(n) < int64(shortest); n /= 2 {
+	}
+	return n, max(1, share/int64(n))
+}
+
 // planOf plans for something of which n operations take so many nanoseconds, and which is done in multiples of
 // step. How many pieces a sample has must not depend on small differences, or two sessions would differ by it.
 func planOf(cfg Config, n int, took int64, step, cycle int) plan {
-	p := plan{n: n, group: 1, pieces: MaxPieces, count: cfg.Count}
-	piece := max(1, int64(cfg.Time)/int64(cfg.Count)/MaxPieces)
+	pieces, piece := cfg.pieces()
+	p := plan{n: n, group: 1, pieces: pieces, count: cfg.Count}
 	one := max(1, took/int64(n)) // an operation
 	switch {
 	case one > int64(slow):

@@ -103,6 +103,15 @@ func TestPlan(t *testing.T) {
 	}
 }
 
+// TestPieces has fewer where a sample is short.
+func TestPieces(t *testing.T) {
+	for share, want := range map[time.Duration]int{10 * time.Millisecond: 8, 800 * time.Microsecond: 8, 700 * time.Microsecond: 4, 200 * time.Microsecond: 2, 199 * time.Microsecond: 1, 1: 1} {
+		if n, each := (Config{Time: 10 * share, Count: 10}).pieces(); n != want || each != max(1, int64(share)/int64(n)) {
+			t.Errorf("%v: %d pieces of %d ns, want %d", share, n, each, want)
+		}
+	}
+}
+
 // TestCycle has operations of which every fourth takes four times as long: the figure is the mean, whatever part
 // of the cycle a sample is of.
 func TestCycle(t *testing.T) {
