@@ -23,10 +23,10 @@ func historyCommand() *cobra.Command {
 		Long: `Usage:
     cqbench history [--only NAMES] FILE FILE...
 
-Shows the figures of files that cqbench keys, seal, limits and all have saved, in
-the order given, the oldest first: the first, the last but one and the last
-median, and what changed. As a page (--format html) it plots all of them. It
-judges nothing.
+Shows the figures of files that keys, seal, limits and all have saved, in the
+order given, the oldest first: the first, the last but one and the last median,
+and what changed. As a page (--format html) it plots all of them. It judges
+nothing.
 
 Options:
         --only NAMES     these figures: mldsa87/verify,hmac/100; a name that
