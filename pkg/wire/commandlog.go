@@ -24,6 +24,9 @@ type SignOptions struct {
 	Wanted func(tlog.Frame) bool
 	// Workers is how many goroutines sign; 0 means all cores.
 	Workers int
+	// Origin names this signing; the zero Origin draws one at random. It must not be
+	// used twice, but to make the same log again.
+	Origin Origin
 }
 
 // SignSummary is what became of a log.
@@ -84,7 +87,9 @@ func SignLog(w io.Writer, r io.Reader, seeds *tlog.Seeds, key Signer, signer Fin
 	s := &signing{o: o, key: key, signer: signer, out: bufio.NewWriterSize(w, 1<<16), sequence: map[uint8]uint8{}}
 	s.format = tlog.Detect(first, seeds).Format
 	s.sum = &SignSummary{Format: s.format, ByMessage: map[uint32]int64{}}
-	rand.Read(s.sum.Origin[:]) // it never fails, nor returns all zeros in the life of the universe
+	if s.sum.Origin = o.Origin; o.Origin == (Origin{}) {
+		rand.Read(s.sum.Origin[:]) // it never fails, nor returns all zeros in the life of the universe
+	}
 	scan := tlog.NewScanner(head, seeds, s.format)
 	var data []byte
 	var pieces []piece
