@@ -41,11 +41,17 @@ func (h *hostile) begin(n int) {
 	if e.own.ID() != e.ground.ID() || e.own.ID() == h.id {
 		h.wrong = append(h.wrong, fmt.Sprintf("sessions %v and %v after %v", e.own.ID(), e.ground.ID(), h.id))
 	}
-	if h.receiver != nil {
-		h.asked += h.receiver.asked
+	h.session, h.id, h.highest = n, e.own.ID(), 0
+	keys := wire.Keys(h.ground.Public())
+	asked := func(f wire.Fingerprint) *pqsig.PublicKey {
+		h.asked++
+		return keys(f)
 	}
-	h.session, h.id = n, e.own.ID()
-	h.receiver = newVehicle(h.own.Public(), h.id, h.ground.Public(), h.lax)
+	if h.lax != "" {
+		h.receiver = newVehicle(h.own.Public(), h.id, asked, h.lax)
+	} else if h.receiver, err = newReceiver(h.own.Public(), h.id, asked); err != nil {
+		h.t.Fatal(err)
+	}
 }
 
 // ends are a vehicle and a ground station during a handshake.

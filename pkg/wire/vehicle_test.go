@@ -6,31 +6,48 @@ import (
 	"cqkit/pkg/chunk"
 	"cqkit/pkg/nonce"
 	"cqkit/pkg/pqsig"
+	"cqkit/pkg/tlog"
 	"cqkit/pkg/wire"
 )
 
-// vehicle receives commands as docs/wire-v2.md, "Receiving commands, live", says.
+// An obeyer returns the command that a frame completes, if it is to be obeyed.
+type obeyer interface {
+	obey(frame []byte, now time.Duration) *wire.Command
+}
+
+// receiver is package wire's own.
+type receiver struct{ *wire.Receiver }
+
+func (r receiver) obey(frame []byte, now time.Duration) *wire.Command {
+	if payloadOf(frame) == nil {
+		return nil
+	}
+	c, _ := r.Add(tlog.Frame(frame), now)
+	return c
+}
+
+func newReceiver(own *pqsig.PublicKey, session wire.SessionID, keys wire.KeyFunc) (obeyer, error) {
+	r, err := wire.NewReceiver(wire.ReceiverOptions{
+		Self: wire.FingerprintOf(own), System: 1, Components: []uint8{1}, Keys: keys, Session: session, Late: true,
+	})
+	return receiver{r}, err
+}
+
+// vehicle is a receiver after docs/wire-v2.md, "Receiving commands, live", that leaves out
+// one of its checks.
 type vehicle struct {
 	chunks  *chunk.Assembler
 	own     wire.Fingerprint
 	session wire.SessionID
 	keys    wire.KeyFunc
 	nonces  nonce.Window
-	asked   int // for keys, which is once a verification at most
 	lax     string
 }
 
-func newVehicle(own *pqsig.PublicKey, session wire.SessionID, ground *pqsig.PublicKey, lax string) *vehicle {
-	v := &vehicle{chunks: chunk.NewAssembler(chunk.Limits{}), own: wire.FingerprintOf(own), session: session, lax: lax}
-	keys := wire.Keys(ground)
-	v.keys = func(f wire.Fingerprint) *pqsig.PublicKey {
-		v.asked++
-		return keys(f)
-	}
-	return v
+func newVehicle(own *pqsig.PublicKey, session wire.SessionID, keys wire.KeyFunc, lax string) *vehicle {
+	return &vehicle{chunks: chunk.NewAssembler(chunk.Limits{}), own: wire.FingerprintOf(own), session: session, keys: keys, lax: lax}
 }
 
-// obey returns the command that a frame completes, if it is to be obeyed.
 func (v *vehicle) obey(frame []byte, now time.Duration) *wire.Command {
 	p := payloadOf(frame)
 	if p == nil {
