@@ -166,18 +166,26 @@ func (t *table) fill() error {
 	if t.limit != nil {
 		return nil
 	}
-	r := rand.New(rand.NewPCG(1, 2))
-	zipf := rand.NewZipf(r, 1.1, 1, uint64(t.keys-1))
-	t.order = make([]uint32, drawn)
-	for i := range t.order {
-		t.order[i] = r.Uint32N(uint32(t.keys))
-		if t.zipf {
-			t.order[i] = uint32(zipf.Uint64())
-		}
-	}
+	t.order = orderOf(t.keys, t.zipf)
 	limit, err := t.with(2 * t.keys)
 	t.limit = limit
 	return err
+}
+
+// ZipfOrder returns the order in which the keys of gcra/1M-zipf come, below a million, for others to take the same.
+func ZipfOrder() []uint32 { return orderOf(1_000_000, true) }
+
+func orderOf(keys int, zipf bool) []uint32 {
+	r := rand.New(rand.NewPCG(1, 2))
+	z := rand.NewZipf(r, 1.1, 1, uint64(keys-1))
+	order := make([]uint32, drawn)
+	for i := range order {
+		order[i] = r.Uint32N(uint32(keys))
+		if zipf {
+			order[i] = uint32(z.Uint64())
+		}
+	}
+	return order
 }
 
 // with returns a limit for so many keys, with all of the table's in it.
