@@ -142,7 +142,7 @@ func updateTrust(cmd *cobra.Command, name, listName string, l *trust.List) error
 		return named(listName, err)
 	}
 	if old != nil && len(l.Steps) < len(old.Steps) {
-		return named(listName, fmt.Errorf("the list is older than the one in %q: %d steps, not %d", name, len(l.Steps), len(old.Steps)))
+		return named(listName, fmt.Errorf("the list is older than the one in %q: it has %s, not %d", name, cli.Count(int64(len(l.Steps)), "step"), len(old.Steps)))
 	}
 	if old != nil && len(l.Steps) == len(old.Steps) {
 		cli.Say(cmd, "%s has this revocation list already", name)

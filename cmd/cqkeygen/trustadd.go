@@ -193,6 +193,9 @@ func (a *trustAddition) addKeys(f *trust.File, paths []string) error {
 			return hintPublic(path, err)
 		}
 		k := &trust.Key{Fingerprint: public.Fingerprint(), DER: public.DER()}
+		if public.Kind() == keyfile.Root {
+			return cli.Hint(named(path, errors.New("a root key signs nothing but revocations")), "name it as the root, with --root")
+		}
 		if _, err := keyring.SigningKey(k); err != nil {
 			return named(path, err)
 		}
