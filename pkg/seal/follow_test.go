@@ -6,6 +6,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"testing"
 	"testing/iotest"
 	"testing/synctest"
@@ -14,12 +15,15 @@ import (
 
 // followed is what Follow is told to append.
 type followed struct {
+	mu     sync.Mutex
 	seal   []byte
 	pieces int
 	final  bool
 }
 
 func (f *followed) append(piece []byte, final bool) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.seal = append(f.seal, piece...)
 	f.pieces++
 	f.final = final
@@ -35,6 +39,8 @@ func following(f *followed) Following {
 // TestFollow checks when notes are made: after so much time if there are records without one,
 // and not otherwise.
 func TestFollow(t *testing.T) {
+	// Batches have channels, and those made in a bubble are of no use outside it.
+	defer func() { batches = sync.Pool{New: batches.New} }()
 	synctest.Test(t, func(t *testing.T) {
 		key, public := testKey(t, 1)
 		segs := segments(testLog(t))[:300]
@@ -53,6 +59,8 @@ func TestFollow(t *testing.T) {
 			t.Helper()
 			time.Sleep(d)
 			synctest.Wait()
+			f.mu.Lock()
+			defer f.mu.Unlock()
 			if f.pieces != notes {
 				t.Fatalf("%d notes, want %d", f.pieces, notes)
 			}
@@ -116,7 +124,7 @@ func TestFollowResumed(t *testing.T) {
 			var keep int
 			earlier, keep, from, err = Resume(f.seal, asLog(log), key, 1)
 			if err != nil { // inside the first note: from the beginning
-				f, earlier, from = followed{}, nil, 0
+				f.seal, earlier, from = nil, nil, 0
 				continue
 			}
 			f.seal = f.seal[:keep]
