@@ -37,7 +37,7 @@ type Anchor struct {
 // Commit returns the commitment of a tag archive and how many tags it has. The error is
 // [ErrMalformed] for one that is empty or ends inside a tag.
 func Commit(archive []byte) (commitment [keccak.Size]byte, count uint32, err error) {
-	if len(archive) == 0 || len(archive)%TagSize != 0 || len(archive)/TagSize > math.MaxUint32 {
+	if len(archive) == 0 || len(archive)%TagSize != 0 || uint64(len(archive)/TagSize) > math.MaxUint32 {
 		return commitment, 0, fmt.Errorf("%w: tag archive of %d bytes is no positive multiple of %d", ErrMalformed, len(archive), TagSize)
 	}
 	return sha3.Sum256(archive), uint32(len(archive) / TagSize), nil
