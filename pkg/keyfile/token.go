@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os/exec"
 	"strings"
+	"sync"
 	"time"
 	"unicode"
 
@@ -42,6 +43,8 @@ type TokenStore struct {
 	// PIN gets the user PIN of a token. It is called once an operation, and its
 	// result is overwritten.
 	PIN func() ([]byte, error)
+
+	one sync.Mutex // tool at a time: SoftHSM 2 sometimes hides a token from the second
 }
 
 // Read reads the private key that a URI names. The object's label becomes the key's.
@@ -137,7 +140,9 @@ func (s *TokenStore) run(ctx context.Context, u *TokenURI, pin, input []byte, ar
 	cmd.WaitDelay = tokenPatience
 	out, complaint := &bounded{most: maxTokenAnswer}, &bounded{most: 4 << 10}
 	cmd.Stdout, cmd.Stderr = out, complaint
+	s.one.Lock()
 	err := cmd.Run()
+	s.one.Unlock()
 	switch {
 	case ctx.Err() != nil:
 		clear(out.data)
