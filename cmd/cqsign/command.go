@@ -27,6 +27,7 @@ type options struct {
 	follow     bool
 	record     string
 	idle       time.Duration
+	emit       string
 
 	everyRecords uint64
 	everySpan    time.Duration
@@ -74,6 +75,8 @@ Options:
         --record FILE           write what is followed to FILE, a log, with its
                                 seal beside it; with --embed, -o does that
         --idle DUR              end when nothing has come in for so long
+        --emit udp:HOST:PORT    with --embed, send the frames that carry the
+                                notes over a link, too, slowly and twice
         --name TEXT             the signer's name in the seal; without it, the
                                 key's label or its file name
         --every N|DUR           add a signed note every N records, or every DUR
@@ -117,6 +120,7 @@ Options:
 	f.BoolVar(&o.embed, "embed", false, "write the log with its seal inside")
 	f.BoolVar(&o.follow, "follow", false, "seal the log while it is written")
 	f.StringVar(&o.record, "record", "", "write what is followed to this log")
+	f.StringVar(&o.emit, "emit", "", "send the frames that carry notes to this link, too")
 	f.DurationVar(&o.idle, "idle", 0, "end when nothing has come in for so long")
 	f.BoolVar(&o.noIndex, "no-index", false, "make no index")
 	f.BoolVarP(&o.recursive, "recursive", "r", false, "look into subfolders, too")

@@ -32,8 +32,8 @@ const udpPrefix = "udp:"
 // checkFollow checks what --follow is given.
 func (o *options) checkFollow(args []string) error {
 	switch {
-	case !o.follow && (o.record != "" || o.idle > 0):
-		return errors.New("--record and --idle go with --follow")
+	case !o.follow && (o.record != "" || o.idle > 0 || o.emit != ""):
+		return errors.New("--record, --idle and --emit go with --follow")
 	case !o.follow:
 		return nil
 	case len(args) != 1:
@@ -46,6 +46,8 @@ func (o *options) checkFollow(args []string) error {
 		return cli.Hint(errors.New("--record says where the seal goes: beside the log it writes"), "leave -o out")
 	case o.embed && o.output == "":
 		return cli.Hint(errors.New("--embed needs a file for the log with its seal inside"), "name it with -o")
+	case o.emit != "" && !o.embed:
+		return errors.New("--emit goes with --embed: it sends the frames that carry the seal inside the log")
 	case o.output == "-":
 		return errors.New("what is followed cannot go to standard output")
 	case strings.HasPrefix(args[0], udpPrefix) && o.record == "" && !o.embed:
@@ -120,6 +122,14 @@ func (f *follower) run(path string) error {
 		o.Embed = f.log
 	case f.log != nil:
 		r = io.TeeReader(in, f.log)
+	}
+	if f.o.emit != "" {
+		e, err := dial(f.ctx, f.o.emit)
+		if err != nil {
+			return err
+		}
+		defer e.close(f.result)
+		o.Emit = e.emit
 	}
 	cli.Say(f.cmd, "following %s; Ctrl-C ends it", quoted(path))
 	sum, err := seal.Follow(r, f.seeds, f.key, o)

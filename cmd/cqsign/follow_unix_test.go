@@ -316,3 +316,50 @@ func freePort(t *testing.T) string {
 	defer conn.Close()
 	return conn.LocalAddr().String()
 }
+
+// TestFollowEmit listens to the notes that are sent over a link: slowly, twice, and the same as
+// those in the file.
+func TestFollowEmit(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, 1)
+	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	heard := make(chan []byte, 1000)
+	go func() {
+		defer close(heard)
+		for buf := make([]byte, 2000); ; {
+			n, _, err := conn.ReadFrom(buf)
+			if err != nil {
+				return
+			}
+			heard <- bytes.Clone(buf[:n])
+		}
+	}()
+	began := time.Now()
+	b.follow("--idle", "50ms", "--no-index", "--embed", "-o", "e.tlog", "--emit", "udp:"+conn.LocalAddr().String(), "logs/00.tlog").end(0, 0)
+	took := time.Since(began)
+	conn.Close()
+	file := b.read("e.tlog")
+	times := map[string]int{}
+	for frame := range heard {
+		times[string(frame)]++
+		if !bytes.Contains(file, frame) {
+			t.Fatal("a frame that is not in the file")
+		}
+	}
+	frames := bytes.Count(file, []byte{255, 155, 0x50, 0xC3, 0})
+	if len(times) != frames {
+		t.Errorf("%d frames heard of %d", len(times), frames)
+	}
+	if least := time.Duration(2*frames-1) * emitPause; took < least {
+		t.Errorf("all sent in %v, which should take %v", took, least)
+	}
+	for _, n := range times {
+		if n != 2 {
+			t.Fatalf("a frame was sent %d times", n)
+		}
+	}
+}

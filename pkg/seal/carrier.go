@@ -126,6 +126,15 @@ func (p *part) appendCarriers(b []byte) []byte {
 	return b
 }
 
+// eachFrame calls f for the frame of each carrier of the part.
+func (p *part) eachFrame(f func(frame []byte)) {
+	var buf []byte
+	for seq := range p.carriers() {
+		buf = p.appendCarrier(buf[:0], uint8(seq))
+		f(buf[tlog.TimeSize:])
+	}
+}
+
 // carriers knows the carriers of one seal.
 type carriers struct {
 	parts map[chunk.Digest]*part

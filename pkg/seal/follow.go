@@ -24,6 +24,10 @@ type Following struct {
 	// follows. It is required, and an error of it ends the following.
 	Append func(piece []byte, final bool) error
 
+	// Emit, if set, is given each MAVLink frame that carries the seal, without its time, for the
+	// link: only with Embed. It must not wait; the frame is valid during the call.
+	Emit func(frame []byte)
+
 	// Earlier is the seal of an earlier following that did not come to its end, to be gone on
 	// with, and Log the log it is about; see [Resume].
 	Earlier *Resumed
@@ -45,7 +49,7 @@ func Follow(r io.Reader, seeds *tlog.Seeds, key SigningKey, o Following) (*Summa
 		}
 	}
 	defer s.tree.close()
-	s.appended = o.Append
+	s.appended, s.emit = o.Append, o.Emit
 	var mu sync.Mutex
 	stop := s.everySoOften(&mu, o.Every)
 	counted := &counter{r: r}

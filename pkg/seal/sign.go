@@ -155,6 +155,7 @@ type signer struct {
 
 	appended func(piece []byte, final bool) error // told what is made, by Follow
 	handed   int                                  // how much of out it was told
+	emit     func(frame []byte)
 }
 
 func newSigner(key SigningKey, o Options) (*signer, error) {
@@ -281,6 +282,9 @@ func (s *signer) embed(kind partKind, n *Note, whole []byte) error {
 		raw := p.appendCarriers(nil)
 		if _, err := s.o.Embed.Write(raw); err != nil {
 			return fmt.Errorf("writing the log with its seal: %w", err)
+		}
+		if s.emit != nil {
+			p.eachFrame(s.emit)
 		}
 		s.sum.Carriers += p.carriers()
 		s.sum.CarrierBytes += int64(len(raw))
