@@ -159,8 +159,12 @@ type cutting struct {
 
 func cut(t testing.TB, log []byte) []cutting {
 	t.Helper()
-	seeds := Seeds()
-	scan := tlog.NewSliceScanner(log, seeds, tlog.Detect(log[:min(len(log), tlog.HeadSize)], seeds).Format)
+	return cutAs(t, log, tlog.Detect(log[:min(len(log), tlog.HeadSize)], Seeds()).Format)
+}
+
+func cutAs(t testing.TB, log []byte, format tlog.Format) []cutting {
+	t.Helper()
+	scan := tlog.NewSliceScanner(log, Seeds(), format)
 	var list []cutting
 	for {
 		seg, err := scan.Next()
