@@ -156,7 +156,7 @@ func TestScaling(t *testing.T) {
 	}
 	var text bytes.Buffer
 	page := report.Page{Parts: []report.Part{scalingGrid(list)}}
-	if err := page.WriteText(&text, report.Style{}); err != nil || !strings.Contains(text.String(), "        16         12.5×") {
+	if err := page.WriteText(&text, report.Style{}); err != nil || !strings.Contains(text.String(), "gcra/one      1.0×  2.0×  2.5×") {
 		t.Errorf("%v\n%s", err, &text)
 	}
 }

@@ -44,7 +44,8 @@ func (out *outcome) page(set string) *report.Page {
 		{Name: "Machine", Value: report.String(machineText(m))},
 		{Name: "Built with", Value: report.String(m.Go + " " + m.OS + "/" + m.Arch)},
 		{Name: "Inputs", Value: report.String(out.session.Settings.Inputs)},
-	}, out.grid())
+	})
+	p.Parts = append(p.Parts, out.grids()...)
 	if slices.ContainsFunc(out.figures, func(f figures.Figure) bool { return out.result(f.Bound) != nil }) {
 		p.Parts = append(p.Parts, report.Paragraph("Bound: the share of the time that the bound/ figure takes, the least that the work could cost."))
 	}
@@ -62,8 +63,11 @@ func (out *outcome) page(set string) *report.Page {
 	}
 	if list := out.scaling(); len(list) > 0 {
 		text := "How many times as much several goroutines do as one."
-		if out.session.Machine.Cores < 2 {
+		switch m := out.session.Machine; {
+		case m.Cores < 2:
 			text += " There is one processor, which they share."
+		case m.Load > float64(m.Cores)/2:
+			text += " The machine was busy: they shared what others left of it, and nothing can be said of how rates grow."
 		}
 		p.Parts = append(p.Parts, report.Heading("Scaling"), report.Paragraph(text+" "+fluxLimiter+"'s are what it publishes, of another machine."), scalingGrid(list))
 	}
@@ -128,9 +132,28 @@ func orUnknown(s string) string {
 	return s
 }
 
-// grid shows the figures to people, with the columns that have something in them.
-func (out *outcome) grid() *report.Grid {
-	has := func(test func(f figures.Figure) bool) bool { return slices.ContainsFunc(out.figures, test) }
+// grids shows the figures to people, a table a set.
+func (out *outcome) grids() (parts []report.Part) {
+	var order []string
+	sets := map[string][]figures.Figure{}
+	for _, f := range out.figures {
+		if sets[f.Set] == nil {
+			order = append(order, f.Set)
+		}
+		sets[f.Set] = append(sets[f.Set], f)
+	}
+	if len(order) == 1 || len(out.session.Results) == 0 {
+		return append(parts, out.grid(out.figures))
+	}
+	for _, set := range order {
+		parts = append(parts, report.Heading(strings.ToUpper(set[:1])+set[1:]), out.grid(sets[set]))
+	}
+	return parts
+}
+
+// grid has the columns that have something in them.
+func (out *outcome) grid(list []figures.Figure) *report.Grid {
+	has := func(test func(f figures.Figure) bool) bool { return slices.ContainsFunc(list, test) }
 	bounds, published := has(func(f figures.Figure) bool { return out.result(f.Bound) != nil }), has(func(f figures.Figure) bool { return f.Published.NS > 0 })
 	g := &report.Grid{Columns: []report.Column{{Name: "Figure"}, {Name: "Median"}, {Name: "p5..p95"}, {Name: "Rate"}, {Name: "Allocs"}}, Empty: "Nothing was measured."}
 	if bounds {
@@ -140,7 +163,7 @@ func (out *outcome) grid() *report.Grid {
 		g.Columns = append(g.Columns, report.Column{Name: "CleitonQ"})
 	}
 	g.Rows = func(yield func([]report.Cell) bool) {
-		for _, f := range out.figures {
+		for _, f := range list {
 			r := out.result(f.Name)
 			if r == nil {
 				continue
@@ -148,7 +171,7 @@ func (out *outcome) grid() *report.Grid {
 			median, rate := medianCells(r)
 			row := []report.Cell{report.String(f.Name), median, {}, rate, report.Number(fmt.Sprintf("%.3g", r.Allocs), fmt.Sprint(r.Allocs))}
 			if p5, p95, ok := r.Spread(); ok {
-				row[2] = report.String(duration(p5, 2) + ".." + duration(p95, 2))
+				row[2] = report.String(durations(p5, p95))
 			}
 			if bounds {
 				cell := report.Cell{}
@@ -161,7 +184,7 @@ func (out *outcome) grid() *report.Grid {
 				cell := report.Cell{}
 				if f.Published.NS > 0 && !r.Noisy() {
 					ratio := f.Published.NS / r.Median().Value
-					cell = report.Number(fmt.Sprintf("%s, %.1f×", duration(f.Published.NS, 3), ratio), fmt.Sprint(ratio))
+					cell = report.Number(fmt.Sprintf("%s %.1f×", duration(f.Published.NS, 3), ratio), fmt.Sprint(ratio))
 				}
 				row = append(row, cell)
 			}
@@ -215,6 +238,16 @@ func medianCells(r *bench.Result) (median, rate report.Cell) {
 
 func duration(ns float64, digits int) string {
 	return scaled(ns, digits, []string{" ns", " µs", " ms", " s"})
+}
+
+// durations writes two times, and the unit once if it is the same.
+func durations(a, b float64) string {
+	first, second := duration(a, 2), duration(b, 2)
+	number, unit, _ := strings.Cut(first, " ")
+	if strings.HasSuffix(second, " "+unit) {
+		first = number
+	}
+	return first + ".." + second
 }
 
 // scaled writes v with so many digits and a unit, each a thousand of the one before it.

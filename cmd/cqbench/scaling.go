@@ -73,21 +73,23 @@ func (s *scalingJSON) at(n int) (float64, bool) {
 	return s.At[i].Speed, true
 }
 
-// scalingGrid has a row a number of goroutines.
+// scalingGrid has a column a number of goroutines.
 func scalingGrid(list []scalingJSON) *report.Grid {
 	var counts []int
-	g := &report.Grid{Columns: []report.Column{{Name: "Goroutines"}}}
 	for _, s := range list {
-		g.Columns = append(g.Columns, report.Column{Name: s.Name})
 		for _, a := range s.At {
 			counts = append(counts, a.Goroutines)
 		}
 	}
 	counts = slices.Compact(slices.Sorted(slices.Values(counts)))
-	var rows [][]report.Cell
+	g := &report.Grid{Columns: []report.Column{{Name: "Goroutines"}}}
 	for _, n := range counts {
-		row := []report.Cell{report.Int(n)}
-		for _, s := range list {
+		g.Columns = append(g.Columns, report.Column{Name: fmt.Sprint(n)})
+	}
+	var rows [][]report.Cell
+	for _, s := range list {
+		row := []report.Cell{report.String(s.Name)}
+		for _, n := range counts {
 			cell := report.Cell{}
 			if speed, ok := s.at(n); ok {
 				cell = report.Number(fmt.Sprintf("%.1f×", speed), fmt.Sprint(speed))

@@ -119,8 +119,14 @@ func (r *Result) Noise() float64 {
 	return max(m.High-m.Value, m.Value-m.Low) / m.Value
 }
 
-// Noisy tells whether the median holds no digit. Too few samples to tell are not noisy.
-func (r *Result) Noisy() bool { return len(r.Samples(0)) >= 6 && r.Noise() > tooNoisy }
+// Noisy tells whether the median holds no digit. Of too few samples for an interval the largest must not be more
+// than 20 % above the least.
+func (r *Result) Noisy() bool {
+	if s := r.Samples(0); len(s) < 6 {
+		return slices.Max(s) > (1+2*tooNoisy)*slices.Min(s)
+	}
+	return r.Noise() > tooNoisy
+}
 
 // Quantile returns a quantile of the values, disturbed ones among them, or of [Result.Each] in a cycle: the
 // one of rank ⌈q·n⌉.

@@ -142,8 +142,11 @@ func TestFigures(t *testing.T) {
 		t.Errorf("samples %v", s)
 	}
 	few := Result{Values: []float64{1, 2, 3}}
-	if _, _, ok := few.Spread(); ok || few.Noisy() {
-		t.Error("three samples have p5 and p95, or are noisy")
+	if _, _, ok := few.Spread(); ok || !few.Noisy() {
+		t.Error("three samples have p5 and p95, or three times as much is not noisy")
+	}
+	if steady := (&Result{Values: []float64{10, 11, 11.9}}); steady.Noisy() {
+		t.Error("steady samples are noisy because they are few")
 	}
 	wild := Result{Values: []float64{1, 9, 2, 8, 3, 7, 1, 9, 2, 8, 3, 7}}
 	if !wild.Noisy() {

@@ -9,6 +9,7 @@ import (
 // A Figure is what is measured, and what stands beside it.
 type Figure struct {
 	bench.Contender
+	Set       string    // "keys", "seal" or "limits"
 	Bound     string    // the figure that is the least this one could be; "" if there is none
 	Published Published // the zero Published if nothing is
 }
@@ -38,6 +39,13 @@ func (s *Set) Add(o Set) {
 }
 
 func (s *Set) add(f Figure) { s.Figures = append(s.Figures, f) }
+
+// named says which set the figures are of.
+func (s *Set) named(name string) {
+	for i := range s.Figures {
+		s.Figures[i].Set = name
+	}
+}
 
 // cleitonq is what CleitonQ publishes in microseconds for the machine that is more like this one; 0 if it does not.
 func cleitonq(x86, arm float64) Published {

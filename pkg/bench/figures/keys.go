@@ -34,6 +34,7 @@ func Keys(messages [][]byte) (s Set) {
 	slhdsa(&s)
 	tags(&s)
 	hashes(&s)
+	s.named("keys")
 	return s
 }
 

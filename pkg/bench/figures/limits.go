@@ -40,6 +40,7 @@ func Limits(goroutines []int) (s Set) {
 			add("gcra/"+t.name, "bound/decision", t.fill, t.work)
 		}
 	}
+	s.named("limits")
 	t := tables[1]
 	s.Sizes = append(s.Sizes, Size{Name: "gcra/" + t.name + "/memory", Per: "key", Count: t.memory})
 	return s
@@ -207,7 +208,8 @@ func (t *table) with(most int) (*gcra.Keyed[uint64], error) {
 
 // memory returns the bytes a key of a limit for as many keys as there are.
 func (t *table) memory() (float64, error) {
-	before := heap()
+	heap()
+	before := heap() // the first collection leaves what lies in pools
 	limit, err := t.with(t.keys)
 	bytes := heap() - before
 	runtime.KeepAlive(limit)

@@ -52,13 +52,14 @@ func Seal(log []byte, workers []int) (s Set, err error) {
 		add("seal/verify"+suffix, "bound/hash"+suffix, func() { l.verify(n) })
 	}
 	add("seal/prove", "bound/hash", l.prove)
-	add("seal/align", "bound/hash", l.align())
+	add("seal/align", "", l.align())
 	proof := must(must(seal.NewProver(l.log(), l.seal, 1)).Record(l.records / 2))
 	s.add(Figure{Contender: bench.Contender{Name: "seal/check-proof", Bytes: float64(len(proof)), Func: times(func() {
 		if v := seal.VerifyProof(proof, l.keys()); v.Outcome != seal.Valid {
 			panic(v.Reason)
 		}
 	})}})
+	s.named("seal")
 	for _, n := range workers {
 		suffix := ""
 		if n > 1 {
