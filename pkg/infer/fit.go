@@ -47,6 +47,8 @@ type Fit struct {
 	// Slack is by how many requests the answers contradict a line.
 	Slack             float64
 	Admitted, Refused int
+	// Stall is the longest time without an answer, in which a limit may have come to rest.
+	Stall time.Duration
 
 	corners []line   // of Line, but for a burst of 1
 	spacing Interval // of a burst of 1, in seconds
@@ -71,7 +73,7 @@ func LimitInUse(events []Event) Fit {
 
 func fit(events []Event, fromRest bool) Fit {
 	tl := newTimeline(events)
-	f := Fit{Admitted: len(tl.sent), Refused: len(tl.refusals), tl: tl}
+	f := Fit{Admitted: len(tl.sent), Refused: len(tl.refusals), Stall: tl.stall(), tl: tl}
 	if f.Admitted == 0 {
 		return f
 	}
@@ -97,14 +99,16 @@ func fit(events []Event, fromRest bool) Fit {
 		f.Burst.Low, f.Burst.High = extent(f.corners, func(l line) float64 { return l.b })
 		return f
 	}
-	n := float64(tl.untilRefused())
+	n, took := tl.untilRefused()
 	f.Burst = Interval{Low: n, High: n, Best: n}
 	if tl.steps(&f) {
 		f.Kind = Steps
 		return f
 	}
-	f.Kind = Irregular
+	f.Kind, f.PerPeriod, f.Period = Irregular, 0, 0
 	f.PerSecond = tl.longRun(f.Slack)
+	f.Burst.Low = max(1, n-f.PerSecond.High*took.Seconds()) // the rest came in meanwhile
+	f.Burst.Best = (f.Burst.Low + f.Burst.High) / 2
 	return f
 }
 
@@ -129,15 +133,30 @@ func (tl *timeline) bounds(fromRest bool) between {
 	return between{hull(below, 1), hull(above, -1)}
 }
 
-// untilRefused returns how many requests were admitted that were sent before the first that was refused.
-func (tl *timeline) untilRefused() (n int) {
+// untilRefused returns how many requests were admitted that were sent before the first that was
+// refused, and from when to when they may have been.
+func (tl *timeline) untilRefused() (n float64, took time.Duration) {
 	for _, e := range tl.events {
 		if !e.Admitted {
 			break
 		}
 		n++
+		took = max(took, e.Answered-tl.first)
 	}
-	return n
+	return n, took
+}
+
+// stall returns the longest time without an answer.
+func (tl *timeline) stall() (longest time.Duration) {
+	answers := make([]time.Duration, len(tl.events))
+	for i, e := range tl.events {
+		answers[i] = e.Answered
+	}
+	slices.Sort(answers)
+	for i, t := range answers[min(1, len(answers)):] {
+		longest = max(longest, t-answers[i])
+	}
+	return longest
 }
 
 // longRun returns the rate of the second half, give or take twice slack.

@@ -131,6 +131,26 @@ func TestLine(t *testing.T) {
 	}
 }
 
+// TestStall interrupts the asking for long enough that the limit comes to rest: what it would
+// have admitted meanwhile is lost, so no line fits, and the stall tells why.
+func TestStall(t *testing.T) {
+	const rate, burst, stall = 900, 90, 300 * time.Millisecond
+	r := rand.New(rand.NewPCG(5, 5))
+	limit, rtt := gcra(rate, burst), 2*time.Millisecond
+	events := ask(r, limit, 16, rtt, rtt, 0, 2*time.Second)
+	events = append(events, ask(r, limit, 16, rtt, rtt, 2*time.Second+stall, 2*time.Second)...)
+	f := Limit(events)
+	if f.Kind != Irregular || f.Stall < stall-30*time.Millisecond || f.Stall > stall+30*time.Millisecond {
+		t.Errorf("%v, stall %v", f.Kind, f.Stall)
+	}
+	if !f.Burst.Contains(burst) || f.Burst.High-f.Burst.Low > 30 {
+		t.Errorf("burst %+v, want %d", f.Burst, burst)
+	}
+	if f = Limit(ask(r, gcra(rate, burst), 16, rtt, rtt, 0, 2*time.Second)); f.Kind != Line || f.Stall > 50*time.Millisecond {
+		t.Errorf("without a stall: %v, stall %v", f.Kind, f.Stall)
+	}
+}
+
 // TestWait asks the limit itself, when it would have admitted what it refused.
 func TestWait(t *testing.T) {
 	r := rand.New(rand.NewPCG(2, 2))

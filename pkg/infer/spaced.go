@@ -10,7 +10,7 @@ import "math"
 //	two that were admitted, one after the other: T ≤ the second's Answered − the first's Sent
 //	one that was refused after one was admitted: T > its Sent − the latest of those it may have met, Answered
 func (tl *timeline) spaced(f *Fit) bool {
-	if tl.untilRefused() != 1 || f.Admitted < 2 {
+	if n, _ := tl.untilRefused(); n != 1 || f.Admitted < 2 {
 		return false
 	}
 	low, high := 0.0, math.Inf(1)

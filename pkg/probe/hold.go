@@ -177,12 +177,7 @@ func (h *hold) adapt() (workers int) {
 	if len(recent) < 4 {
 		return h.workers
 	}
-	refused := 0
-	for _, e := range recent {
-		if !e.Admitted {
-			refused++
-		}
-	}
+	refused := countRefused(recent)
 	d := time.Since(h.lastTry)
 	h.done, h.lastTry = len(h.events), time.Now()
 	if 2*refused < len(recent) {
@@ -194,14 +189,15 @@ func (h *hold) adapt() (workers int) {
 	return h.workers
 }
 
-// snapshot returns what has been seen, which the caller must not change, and what
-// limit that is.
-func (h *hold) snapshot() (events []infer.Event, f infer.Fit) {
+// snapshot returns what has been seen, which the caller must not change, the refusals
+// among it that said how long to wait, and what limit that is.
+func (h *hold) snapshot() (events []infer.Event, said []refusal, f infer.Fit) {
 	h.mu.Lock()
-	events, inUse := h.events[:len(h.events):len(h.events)], h.inUse
+	events, said = h.events[:len(h.events):len(h.events)], h.refused[:len(h.refused):len(h.refused)]
+	inUse := h.inUse
 	h.mu.Unlock()
 	if inUse == 0 {
-		return events, infer.Limit(events)
+		return events, said, infer.Limit(events)
 	}
 	since := make([]infer.Event, 0, len(events))
 	for _, e := range events {
@@ -209,17 +205,20 @@ func (h *hold) snapshot() (events []infer.Event, f infer.Fit) {
 			since = append(since, e)
 		}
 	}
-	return events, infer.LimitInUse(since)
+	return events, said, infer.LimitInUse(since)
 }
 
 // shareRefused returns the share of refused requests in the second half.
 func shareRefused(events []infer.Event) float64 {
 	events = events[len(events)/2:]
-	refused := 0
+	return float64(countRefused(events)) / float64(max(1, len(events)))
+}
+
+func countRefused(events []infer.Event) (n int) {
 	for _, e := range events {
 		if !e.Admitted {
-			refused++
+			n++
 		}
 	}
-	return float64(refused) / float64(max(1, len(events)))
+	return n
 }

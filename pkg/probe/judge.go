@@ -2,6 +2,7 @@ package probe
 
 import (
 	"fmt"
+	"time"
 
 	"cqkit/pkg/infer"
 )
@@ -29,6 +30,12 @@ func (r *Result) judge(c *Config) {
 	}
 	r.Rate = infer.JudgeRate(first.PerSecond, c.PerSecond, c.Tolerance)
 	r.Burst = infer.JudgeBurst(first.Burst, float64(c.Burst), c.Tolerance)
+	stalled := first.Kind == infer.Irregular && first.Stall.Seconds()*c.PerSecond > float64(c.Burst)/2
+	if stalled {
+		// What it would have admitted meanwhile may be lost to it, and contradicts every rate and burst.
+		r.Rate, r.Burst = infer.Undecided, infer.Undecided
+		r.distrust("nothing was answered for %v, in which the limit may have come to rest: this machine or the endpoint was held up", first.Stall.Round(time.Millisecond))
+	}
 	for i, k := range r.Keys {
 		if 100*k.Failed > k.Asked {
 			r.distrust("%d of %d answers under key %d were neither admitted nor refused", k.Failed, k.Asked, i+1)
@@ -37,10 +44,10 @@ func (r *Result) judge(c *Config) {
 			r.distrust("could not ask for more than is admitted under key %d: only %.0f%% of what was asked was refused", i+1, 100*k.share)
 		}
 	}
-	if r.Rate == infer.Undecided {
+	if r.Rate == infer.Undecided && !stalled {
 		r.distrust("the rate is only known to lie between %.4g and %.4g a second; measure for longer", first.PerSecond.Low, first.PerSecond.High)
 	}
-	if r.Burst == infer.Undecided {
+	if r.Burst == infer.Undecided && !stalled {
 		r.distrust("the burst is only known to lie between %.4g and %.4g: round trips are too long for this rate", first.Burst.Low, first.Burst.High)
 	}
 	for i, k := range r.Keys[1:] {

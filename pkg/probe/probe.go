@@ -18,8 +18,9 @@ type Key struct {
 	Err  error
 	Took time.Duration
 
-	refused []refusal // that stated a wait
-	share   float64   // of refused requests in the end
+	said     []refusal // refusals that stated a wait
+	refusals int       // all of them
+	share    float64   // of refused requests in the end
 }
 
 // A Result is what was found out.
@@ -82,7 +83,7 @@ func (c *Config) follow(ctx context.Context, h *hold) (Key, error) {
 			err = ctx.Err()
 		case <-time.After(min(look, time.Until(end))):
 		}
-		events, f := h.snapshot()
+		events, said, f := h.snapshot()
 		c.Tell(Progress{Key: h.key, Asked: len(events), Admitted: f.Admitted})
 		if err == nil && time.Now().Before(end) && !c.known(f, events) {
 			continue
@@ -90,7 +91,7 @@ func (c *Config) follow(ctx context.Context, h *hold) (Key, error) {
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		k := Key{Name: h.key, Limit: f, Asked: len(events) + h.failed, Failed: h.failed, Err: h.err, share: shareRefused(events)}
-		k.refused = h.refused[:len(h.refused):len(h.refused)]
+		k.said, k.refusals = said, countRefused(events)
 		if len(events) > 0 {
 			k.Took = events[len(events)-1].Answered
 		}

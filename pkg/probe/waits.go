@@ -29,8 +29,8 @@ func waits(ctx context.Context, c *Config, last *hold, r *Result) *Waits {
 	w := &Waits{}
 	for i := range r.Keys {
 		k := &r.Keys[i]
-		w.Refused += k.Limit.Refused
-		for _, q := range k.refused {
+		w.Refused += k.refusals
+		for _, q := range k.said {
 			w.Stated++
 			least, most, ok := k.Limit.Wait(q.event)
 			if !ok {
