@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"cqkit/pkg/chunk"
@@ -148,11 +149,19 @@ func TestDialect(t *testing.T) {
 	}
 }
 
-// mcrf4xx is CRC-16/MCRF4XX a bit at a time, from its definition.
+// mcrf4xx is CRC-16/MCRF4XX from its definition: polynomial 0x1021 reflected, begun with ones.
 func mcrf4xx(b []byte) uint16 {
 	crc := uint16(0xFFFF)
 	for _, v := range b {
-		crc ^= uint16(v)
+		crc = crc>>8 ^ mcrf4xxTable()[byte(crc)^v]
+	}
+	return crc
+}
+
+var mcrf4xxTable = sync.OnceValue(func() *[256]uint16 {
+	var table [256]uint16
+	for i := range table {
+		crc := uint16(i)
 		for range 8 {
 			if crc&1 == 1 {
 				crc = crc>>1 ^ 0x8408
@@ -160,6 +169,7 @@ func mcrf4xx(b []byte) uint16 {
 				crc >>= 1
 			}
 		}
+		table[i] = crc
 	}
-	return crc
-}
+	return &table
+})
