@@ -136,18 +136,24 @@ func TestBareReads(t *testing.T) {
 	}
 }
 
-// FuzzInside changes a file with its seal inside in any way. What is valid must be what was
-// sealed.
+// FuzzInside takes pieces of a file with its seal inside, in any order, with anything between
+// them. What is valid must be what was sealed.
 func FuzzInside(f *testing.F) {
-	log := joined(cutAll(testLog(f))[:40])
-	e := embedLog(f, log, func(o *Options) { o.EveryRecords = 15 })
-	f.Add(e.file, uint(0), uint(0))
-	f.Add(e.file[:len(e.file)/2], uint(9), uint(2000))
-	f.Add([]byte("none"), uint(len(e.file)), uint(0))
-	f.Fuzz(func(t *testing.T, data []byte, at, n uint) {
-		// Between what the fuzzer writes stands a piece of the real file.
-		from := min(int(at%1e6), len(e.file))
-		data = append(slices.Clone(data), e.file[from:min(from+int(n%1e6), len(e.file))]...)
+	log := joined(cutAll(testLog(f))[:20])
+	e := embedLog(f, log, nil)
+	f.Add([]byte{})
+	f.Add([]byte{0, 1, 2})
+	f.Add([]byte("\x10\x00\x00\x03some text in between\xff"))
+	f.Fuzz(func(t *testing.T, script []byte) {
+		data := bytes.Clone(e.file)
+		for len(script) >= 4 { // where, how much of the script to write there, how much to leave out
+			at := (int(script[0])<<8 | int(script[1])) % (len(data) + 1)
+			write, leave := int(script[2]), int(script[3])
+			script = script[4:]
+			write, leave = min(write, len(script)), min(leave, len(data)-at)
+			data = slices.Replace(data, at, at+leave, script[:write]...)
+			script = script[write:]
+		}
 		v := judge(t, e.request(t, data))
 		if v.Outcome != Valid {
 			return
