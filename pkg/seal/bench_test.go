@@ -78,3 +78,39 @@ func BenchmarkSeal(b *testing.B) {
 		h.Root(hashes)
 	})
 }
+
+// BenchmarkInside verifies a log with its seal beside it and inside it, and takes the two
+// apart, on one worker.
+func BenchmarkInside(b *testing.B) {
+	log := benchLog(b)
+	e := embedLog(b, log, func(o *Options) { o.EveryRecords = 10_000 })
+	for _, bench := range []struct {
+		name string
+		f    func(b *testing.B)
+	}{
+		{"beside", func(b *testing.B) {
+			q := e.sealed.request(b, log)
+			if q.Workers = 1; judge(b, q).Outcome != Valid {
+				b.Fatal("not valid")
+			}
+		}},
+		{"inside", func(b *testing.B) {
+			q := e.request(b, e.file)
+			if q.Workers = 1; judge(b, q).Outcome != Valid {
+				b.Fatal("not valid")
+			}
+		}},
+		{"find", func(b *testing.B) {
+			if in, err := findInside(asLog(log)); err != nil || in.frames > 0 {
+				b.Fatal("something was found")
+			}
+		}},
+	} {
+		b.Run(bench.name, func(b *testing.B) {
+			b.SetBytes(int64(len(log)))
+			for b.Loop() {
+				bench.f(b)
+			}
+		})
+	}
+}
