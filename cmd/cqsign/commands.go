@@ -14,6 +14,7 @@ import (
 	"cqkit/cmd/internal/logfile"
 	"cqkit/pkg/mav"
 	"cqkit/pkg/report"
+	"cqkit/pkg/survey"
 	"cqkit/pkg/tlog"
 	"cqkit/pkg/wire"
 )
@@ -123,11 +124,15 @@ func signCommands(cmd *cobra.Command, o *commandsOptions, path string) error {
 	if err != nil {
 		return err
 	}
-	in, err := cli.Open(cmd, path)
+	in, err := logfile.Open(cmd, path)
 	if err != nil {
 		return err
 	}
 	defer in.Close()
+	carrier, err := freeComponent(in)
+	if err != nil {
+		return fmt.Errorf("%s: %w", quoted(path), err)
+	}
 	out, err := cli.Create(cmd, o.output, cli.CreateOptions{Force: o.force, Binary: true})
 	if err != nil {
 		return err
@@ -136,7 +141,11 @@ func signCommands(cmd *cobra.Command, o *commandsOptions, path string) error {
 	progress := cli.NewProgress(cmd, "signing", "bytes", total)
 	defer progress.Stop()
 	signer := wire.FingerprintOf(key.Private.Public())
-	sum, err := wire.SignLog(out, progress.Reader(io.Reader(in)), wire.Seeds(), key.Private, signer, wire.SignOptions{Wanted: o.wanted})
+	in.Progress = progress
+	sum, err := wire.SignLog(out, in.Reader(), wire.Seeds(), key.Private, signer, wire.SignOptions{Wanted: o.wanted, Component: carrier})
+	if err == nil {
+		err = in.Unchanged()
+	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", quoted(path), err)
 	}
@@ -154,6 +163,32 @@ func signCommands(cmd *cobra.Command, o *commandsOptions, path string) error {
 	}
 	r.warn(sum)
 	return r.print(cmd, o)
+}
+
+// freeComponent returns a component that has no frames in the log, for the chunks: the
+// usual one, unless statements were put there before.
+func freeComponent(l *logfile.Log) (uint8, error) {
+	head, err := io.ReadAll(io.LimitReader(l.Reader(), tlog.HeadSize))
+	if err != nil {
+		return 0, err
+	}
+	s, err := survey.Of(l.Reader(), head, wire.Seeds())
+	if err != nil {
+		return 0, err
+	}
+	taken := map[uint8]bool{}
+	for source := range s.Sources {
+		taken[source.Component] = true
+	}
+	const firstUser, lastUser = 25, 99 // MAV_COMP_ID_USER1 and USER75
+	if taken[wire.CarrierComponent] {
+		for c := uint8(lastUser); c >= firstUser; c-- {
+			if !taken[c] {
+				return c, nil
+			}
+		}
+	}
+	return wire.CarrierComponent, nil
 }
 
 func (r *commandsResult) warn(s *wire.SignSummary) {

@@ -49,7 +49,7 @@ func (l *commandsLog) htmlParts(prefix string, heading func(string) report.Part)
 	var p *picture
 	if l.drawing != nil {
 		p = newPicture(l.drawing.line, nil)
-		lanes := append(l.lanes(p, prefix), gapLane(p)...)
+		lanes := append(l.lanes(p, prefix, ""), gapLane(p)...)
 		if len(lanes) > 0 {
 			parts = append(parts, heading("Course of the log"), &report.Chart{
 				Name: "Commands from the first record to the last", Axis: p.axis(), Lanes: lanes,
@@ -65,8 +65,9 @@ func (l *commandsLog) htmlParts(prefix string, heading func(string) report.Part)
 	return parts
 }
 
-// lanes draw the commands, a lane a verdict, the worst first.
-func (l *commandsLog) lanes(p *picture, prefix string) []report.Lane {
+// lanes draw the commands, a lane a verdict, the worst first. Their names begin with
+// what.
+func (l *commandsLog) lanes(p *picture, prefix, what string) []report.Lane {
 	if l == nil {
 		return nil
 	}
@@ -88,7 +89,7 @@ func (l *commandsLog) lanes(p *picture, prefix string) []report.Lane {
 	var lanes []report.Lane
 	for _, v := range byWorst {
 		if found := byVerdict[string(v)]; found != nil {
-			lanes = append(lanes, report.Lane{Name: string(v), Stretches: merge(found, fills[verdictTone(string(v))])})
+			lanes = append(lanes, report.Lane{Name: what + string(v), Stretches: merge(found, fills[verdictTone(string(v))])})
 		}
 	}
 	return lanes

@@ -95,7 +95,7 @@ func sentenceCase(s string) string {
 func (v *verdict) chart(p *picture, prefix string) report.Part {
 	lanes, words := v.lanes(p, prefix)
 	lanes = append(lanes, v.replay.lanes(p, prefix)...)
-	lanes = append(lanes, v.Commands.lanes(p, prefix)...)
+	lanes = append(lanes, v.Commands.lanes(p, prefix, "cmd ")...)
 	lanes = append(lanes, gapLane(p)...)
 	return &report.Chart{
 		Name:    "From the first record to the last",

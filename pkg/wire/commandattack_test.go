@@ -222,6 +222,13 @@ func TestAttacks(t *testing.T) {
 		{"message that is no command", func() []entry { return change(at[6], 7, 76^30, true) }, counts{Authentic: n - 1, Altered: 1}, at[6]},
 		{"time", func() []entry { c := clone(log); c[at[6]].time += 1; return c }, counts{Authentic: n - 1, Altered: 1}, at[6]},
 		{"time, by much", func() []entry { c := clone(log); c[at[6]].time += 3600_000_000; return c }, counts{Authentic: n - 1, Altered: 1}, at[6]},
+		{"every time", func() []entry {
+			c := clone(log)
+			for k, i := range at {
+				c[i].time += int64(1000 + 7*k)
+			}
+			return c
+		}, counts{Altered: n}, at[0]},
 		{"all of a kind", func() []entry {
 			c := clone(log)
 			for _, i := range at[:6] {
@@ -449,6 +456,42 @@ func TestHonestLinks(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestSignedAgain signs a signed log once more, with the same key and another, as it is and
+// captured anew, by the same component and another.
+func TestSignedAgain(t *testing.T) {
+	const n = 8
+	log, _ := signedFlight(t, n, 1)
+	keys := known(newKey(t, 1).Public(), newKey(t, 2).Public())
+	for _, again := range [][]entry{log, later(log, 86400_000_000)} {
+		for key := range byte(2) {
+			twice, sum := signLog(t, join(again), key+1, nil)
+			if sum.Signed != n {
+				t.Errorf("%d statements were seen, want %d", sum.Signed, n)
+			}
+			judge(t, twice, JudgeOptions{Keys: keys}).want(t, map[Verdict]int64{Authentic: 2 * n})
+			j := judge(t, twice, JudgeOptions{})
+			j.want(t, map[Verdict]int64{Authentic: n + int64(1-key)*n, Forged: int64(key) * n})
+		}
+	}
+	// two flights, one after the other
+	other := laterSigned(t, 4, 7200_000_000)
+	judge(t, join(append(clone(log), other...)), JudgeOptions{}).want(t, map[Verdict]int64{Authentic: n + 4})
+	k := newKey(t, 1)
+	var out bytes.Buffer
+	if _, err := SignLog(&out, bytes.NewReader(join(log)), Seeds(), k, FingerprintOf(k.Public()), SignOptions{Component: 99}); err != nil {
+		t.Fatal(err)
+	}
+	from := map[uint8]bool{}
+	for _, e := range entries(t, out.Bytes()) {
+		if e.chunk() {
+			from[tlog.Frame(e.frame).Component()] = true
+		}
+	}
+	if len(from) != 2 || !from[99] || !from[CarrierComponent] {
+		t.Errorf("chunks come from %v", from)
 	}
 }
 

@@ -24,6 +24,10 @@ type SignOptions struct {
 	Wanted func(tlog.Frame) bool
 	// Workers is how many goroutines sign; 0 means all cores.
 	Workers int
+	// Component is what the chunks come from, of the system whose frames they speak of; 0
+	// means CarrierComponent. Another one is for a log in which that one has frames
+	// already, whose sequence numbers must not be mixed.
+	Component uint8
 	// Origin names this signing; the zero Origin draws one at random. It must not be
 	// used twice, but to make the same log again.
 	Origin Origin
@@ -78,6 +82,9 @@ func SignLog(w io.Writer, r io.Reader, seeds *tlog.Seeds, key Signer, signer Fin
 	}
 	if o.Workers <= 0 {
 		o.Workers = runtime.GOMAXPROCS(0)
+	}
+	if o.Component == 0 {
+		o.Component = CarrierComponent
 	}
 	head := bufio.NewReaderSize(r, tlog.HeadSize)
 	first, err := head.Peek(tlog.HeadSize)
@@ -194,7 +201,7 @@ func (s *signing) appendChunks(b []byte, p *piece) ([]byte, error) {
 		if s.format == tlog.Timed {
 			b = append(b, p.time[:]...)
 		}
-		b = chunks[i].AppendFrame(b, s.sequence[system], system, CarrierComponent)
+		b = chunks[i].AppendFrame(b, s.sequence[system], system, s.o.Component)
 		s.sequence[system]++
 	}
 	s.sum.Chunks += int64(len(chunks))

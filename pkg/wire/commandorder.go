@@ -103,7 +103,8 @@ func away(pos, first int64) int64 {
 
 // judgeOrigins looks at what one signer vouched for in several signings. The one with
 // the most statements is that of the log; those of another one must stand between
-// its statements by the times that were signed, or they are from another log.
+// its statements by the times that were signed, or speak of the same frames, or
+// they are from another log.
 func judgeOrigins(origins [][]*Finding) {
 	if len(origins) < 2 {
 		return
@@ -122,9 +123,13 @@ func judgeOrigins(origins [][]*Finding) {
 		}
 	}
 	slices.SortFunc(own, func(a, b *Finding) int { return cmp.Compare(a.pos, b.pos) })
+	spoken := map[int64]bool{}
+	for _, f := range own {
+		spoken[f.pos] = true
+	}
 	for _, series := range origins {
 		for _, f := range series {
-			if f.Verdict != Authentic || f.series == own[0].series {
+			if f.Verdict != Authentic || f.series == own[0].series || spoken[f.pos] {
 				continue
 			}
 			next := sort.Search(len(own), func(i int) bool { return own[i].pos >= f.pos })
@@ -138,9 +143,9 @@ func judgeOrigins(origins [][]*Finding) {
 // judgeSeries gives each statement of a series its verdict.
 func judgeSeries(series []*Finding) {
 	logged := series[0].Logged
-	recording := false // the one that was signed: a frame is at the time its statement says
+	recording := false // the one that was signed: something is at the time its statement says
 	for _, f := range series {
-		recording = recording || logged && f.exact && f.Time == f.SignedTime
+		recording = recording || logged && f.exact && (f.Time == f.SignedTime || f.Statement.Time == f.SignedTime)
 	}
 	var inOrder []*Finding
 	for _, f := range series {
