@@ -23,8 +23,9 @@ import (
 )
 
 const (
-	KeySize  = chacha20poly1305.KeySize  // bytes of a key: 32
-	Overhead = chacha20poly1305.Overhead // bytes a packet grows by, its tag: 16
+	KeySize   = chacha20poly1305.KeySize   // bytes of a key: 32
+	NonceSize = chacha20poly1305.NonceSize // bytes of a nonce: 12
+	Overhead  = chacha20poly1305.Overhead  // bytes a packet grows by, its tag: 16
 )
 
 // MaxPlaintextSize is how many bytes one counter can seal (RFC 8439, Section 2.8). The
@@ -63,7 +64,7 @@ func (k Key) Format(s fmt.State, _ rune) { io.WriteString(s, "ChaCha20-Poly1305 
 func (k *Key) Seal(dst []byte, counter uint64, aad, plaintext []byte) []byte {
 	n := k.nonce(counter)
 	defer nonces.Put(n)
-	return k.cipher.Seal(dst, n[:], plaintext, aad)
+	return k.SealNonce(dst, n[:], aad, plaintext)
 }
 
 // Open appends the plaintext of ciphertext to dst and returns the extended slice, or
@@ -72,7 +73,20 @@ func (k *Key) Seal(dst []byte, counter uint64, aad, plaintext []byte) []byte {
 func (k *Key) Open(dst []byte, counter uint64, aad, ciphertext []byte) ([]byte, error) {
 	n := k.nonce(counter)
 	defer nonces.Put(n)
-	out, err := k.cipher.Open(dst, n[:], ciphertext, aad)
+	return k.OpenNonce(dst, n[:], aad, ciphertext)
+}
+
+// SealNonce is [Key.Seal] with a nonce that stands in memory already, such as in the head of a
+// packet: prefix and counter, [NonceSize] bytes, little-endian. The key's own prefix does not count. It
+// panics for a nonce of another length.
+func (k *Key) SealNonce(dst, nonce, aad, plaintext []byte) []byte {
+	return k.cipher.Seal(dst, nonce, plaintext, aad)
+}
+
+// OpenNonce is [Key.Open] with a nonce that stands in memory already; see
+// [Key.SealNonce].
+func (k *Key) OpenNonce(dst, nonce, aad, ciphertext []byte) ([]byte, error) {
+	out, err := k.cipher.Open(dst, nonce, ciphertext, aad)
 	if err != nil {
 		return nil, ErrOpen
 	}
@@ -81,10 +95,10 @@ func (k *Key) Open(dst []byte, counter uint64, aad, ciphertext []byte) ([]byte, 
 
 // nonces keeps the arrays of nonces, which the cipher behind its interface would
 // otherwise cause to be allocated for each packet.
-var nonces = sync.Pool{New: func() any { return new([chacha20poly1305.NonceSize]byte) }}
+var nonces = sync.Pool{New: func() any { return new([NonceSize]byte) }}
 
-func (k *Key) nonce(counter uint64) *[chacha20poly1305.NonceSize]byte {
-	n := nonces.Get().(*[chacha20poly1305.NonceSize]byte)
+func (k *Key) nonce(counter uint64) *[NonceSize]byte {
+	n := nonces.Get().(*[NonceSize]byte)
 	binary.LittleEndian.PutUint32(n[:], k.prefix)
 	binary.LittleEndian.PutUint64(n[4:], counter)
 	return n

@@ -13,6 +13,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"golang.org/x/crypto/chacha20poly1305"
@@ -172,6 +173,17 @@ func TestMangled(t *testing.T) {
 	if got, err := k.Open(nil, counter, aad, sealed); err != nil || !bytes.Equal(got, plaintext) {
 		t.Errorf("unchanged: %q, %v", got, err)
 	}
+	nonce := []byte{7, 0, 0, 0, 8, 7, 6, 5, 4, 3, 2, 1}
+	if got, err := k.OpenNonce(nil, nonce, aad, sealed); err != nil || !bytes.Equal(got, plaintext) {
+		t.Errorf("with the nonce in memory: %q, %v", got, err)
+	}
+	if got := k.SealNonce(nil, nonce, aad, plaintext); !bytes.Equal(got, sealed) {
+		t.Errorf("with the nonce in memory: %x", got)
+	}
+	nonce[0]++
+	if got, err := k.OpenNonce(nil, nonce, aad, sealed); !errors.Is(err, ErrOpen) || got != nil {
+		t.Errorf("another nonce: %q, %v", got, err)
+	}
 }
 
 // TestInPlace seals and opens where the bytes already are, after what dst holds.
@@ -192,10 +204,14 @@ func TestInPlace(t *testing.T) {
 
 func TestPrintsNoKey(t *testing.T) {
 	k := New(testKey("printed"), 0x41)
+	secret := testKey("printed")[:4]
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%d"} {
-		for _, v := range []any{k, *k, []*Key{k}, struct{ K *Key }{k}} {
-			if got := fmt.Sprintf(verb, v); !bytes.Contains([]byte(got), []byte("ChaCha20-Poly1305 key")) && !bytes.Contains([]byte(got), []byte("0x")) {
-				t.Errorf("%s of %T: %s", verb, v, got)
+		for _, v := range []any{k, *k, []*Key{k}, struct{ k *Key }{k}} {
+			got := fmt.Sprintf(verb, v)
+			for _, form := range []string{"%d %d %d %d", "%02x%02x%02x%02x", "0x%x, 0x%x, 0x%x, 0x%x"} {
+				if strings.Contains(got, fmt.Sprintf(form, secret[0], secret[1], secret[2], secret[3])) {
+					t.Errorf("%s of %T: %s", verb, v, got)
+				}
 			}
 		}
 	}

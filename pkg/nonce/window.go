@@ -45,8 +45,8 @@ type Window struct {
 // is visible to every goroutine after a later call.
 func (w *Window) Accept(n uint64) bool {
 	w.mu.Lock()
-	defer w.mu.Unlock()
 	if !w.fresh(n) {
+		w.mu.Unlock()
 		return false
 	}
 	block := n / wordBits
@@ -58,6 +58,7 @@ func (w *Window) Accept(n uint64) bool {
 		w.highest.Store(n)
 	}
 	w.seen[block%windowWords] |= 1 << (n % wordBits)
+	w.mu.Unlock()
 	return true
 }
 

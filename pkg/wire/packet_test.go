@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -20,7 +21,7 @@ func openPair(t testing.TB, name string) (vehicle, ground *Session) {
 	v, g := partyOf(t, "vehicle"), partyOf(t, "ground")
 	ends := [2]*Session{}
 	for i, role := range []Role{Vehicle, GroundStation} {
-		k := &schedule{role: role, suite: MLKEM1024, vehicle: v.id, ground: g.id, transcript: transcriptOf([]byte(name), nil)}
+		k := &schedule{role: role, suite: MLKEM1024, vehicle: v.id, ground: g.id, transcript: transcriptOf(sha256.Sum256([]byte(name)), [32]byte{})}
 		k.main = extract([]byte(name), &k.transcript)
 		ends[i] = newSession(k)
 	}
@@ -88,6 +89,7 @@ func TestPacketMangled(t *testing.T) {
 			t.Errorf("%v, unchanged: %v", kind, err)
 		}
 		clear(g.others)
+		g.last.Store(nil)
 	}
 }
 
@@ -135,6 +137,7 @@ func TestPacketOfAnother(t *testing.T) {
 		// The same id in the clear, and another transcript behind it.
 		twin, _ := openPair(t, "twin")
 		copy(twin.keys.transcript[:4], g.keys.transcript[:4])
+		twin.hint = g.hint
 		if _, err := g.Open(nil, must(kinds(twin.Sender(Address{1, 1}))[kind](nil, nil))(t)); !errors.Is(err, ErrPacketForged) {
 			t.Errorf("%v packet of a session with the same first bytes: %v", kind, err)
 		}

@@ -21,33 +21,38 @@ func (s *Session) OpenAll(packets [][]byte, opened []Packet, errs []error) {
 func (s *Session) openBatch(packets [][]byte, opened []Packet, errs []error) {
 	var b tagBatch
 	for i, packet := range packets {
-		opened[i], errs[i] = s.parse(packet)
-		if errs[i] != nil || opened[i].Kind != Tagged {
+		kind, from, counter, err := s.parse(packet)
+		opened[i], errs[i] = Packet{Kind: kind, From: from, Counter: counter}, err
+		if err != nil || kind != Tagged {
 			continue
 		}
-		b.keys[i] = s.known(opened[i].From)
-		if b.keys[i] != nil && !b.keys[i].tags.Fresh(opened[i].Counter) { // nor later
-			opened[i], errs[i] = refuse(opened[i], ErrPacketReplayed)
+		if k := s.known(from); k == nil {
+		} else if !k.tags.Fresh(counter) { // nor later
+			errs[i] = ErrPacketReplayed
+		} else {
+			b.keys[i] = k
 		}
 	}
 	for i := range packets {
-		if errs[i] == nil && b.keys[i] != nil && !b.checked[i] {
-			b.check(i, packets, errs)
+		if b.keys[i] != nil && !b.checked[i] {
+			b.check(i, packets)
 		}
 	}
 	// What is accepted depends on what was before.
 	for i, packet := range packets {
-		k := b.keys[i]
-		switch {
+		p := &opened[i]
+		switch k := b.keys[i]; {
 		case errs[i] != nil:
 		case k == nil: // sealed, or by a sender of which nothing has verified yet
-			opened[i], errs[i] = s.Open(nil, packet)
-		case !k.tags.Fresh(opened[i].Counter):
-			opened[i], errs[i] = refuse(opened[i], ErrPacketReplayed)
+			p.Payload, errs[i] = s.open(nil, packet, p.Kind, p.From, p.Counter)
 		case !b.genuine[i]:
-			opened[i], errs[i] = refuse(opened[i], ErrPacketForged)
-		case !k.tags.Accept(opened[i].Counter):
-			opened[i], errs[i] = refuse(opened[i], ErrPacketReplayed)
+			if errs[i] = ErrPacketForged; !k.tags.Fresh(p.Counter) {
+				errs[i] = ErrPacketReplayed
+			}
+		case !k.tags.Accept(p.Counter):
+			errs[i] = ErrPacketReplayed
+		default:
+			p.Payload = packet[packetHead : len(packet)-keccak.Size]
 		}
 	}
 }
@@ -59,12 +64,12 @@ type tagBatch struct {
 }
 
 // check checks the tags of packets[first] and of all others of the same sender.
-func (b *tagBatch) check(first int, packets [][]byte, errs []error) {
+func (b *tagBatch) check(first int, packets [][]byte) {
 	var messages, tags [batchSize][]byte
 	var index [batchSize]int
 	n := 0
 	for i := first; i < len(packets); i++ {
-		if errs[i] != nil || b.keys[i] != b.keys[first] {
+		if b.keys[i] != b.keys[first] {
 			continue
 		}
 		body := len(packets[i]) - keccak.Size

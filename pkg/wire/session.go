@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"sync"
@@ -30,15 +31,17 @@ var (
 // Printing a Session, with any verb, shows its id and nothing secret.
 type Session struct {
 	keys  *schedule
+	hint  uint32 // the beginning of its id, as packets have it
 	wiped atomic.Bool
 
 	mu      sync.RWMutex
-	senders map[Address]*PacketSender // this end's
-	others  map[Address]*packetKeys   // the other end's, of which a packet has verified
+	senders map[Address]*PacketSender  // this end's
+	others  map[Address]*packetKeys    // the other end's, of which a packet has verified
+	last    atomic.Pointer[packetKeys] // the one of others that was asked for last: most often the next, too
 }
 
 func newSession(k *schedule) *Session {
-	return &Session{keys: k, senders: map[Address]*PacketSender{}, others: map[Address]*packetKeys{}}
+	return &Session{keys: k, hint: binary.LittleEndian.Uint32(k.transcript[:]), senders: map[Address]*PacketSender{}, others: map[Address]*packetKeys{}}
 }
 
 // ID returns the id of the session, which both ends and every witness of the handshake
@@ -71,6 +74,7 @@ func (s *Session) Confirmation() []byte {
 
 // packetKeys are the keys of one sender, with the receiver's memory of what came.
 type packetKeys struct {
+	from         Address
 	tag          *keccak.HMAC
 	seal         *aead.Key
 	tags, sealed nonce.Window
@@ -81,7 +85,7 @@ func (s *Session) derive(r Role, from Address) *packetKeys {
 	tag, seal := expand(&s.keys.main, forTags, r, from), expand(&s.keys.main, forSealing, r, from)
 	defer clear(tag[:])
 	defer clear(seal[:])
-	return &packetKeys{tag: keccak.NewHMAC(tag[:]), seal: aead.New(&seal, 0)}
+	return &packetKeys{from: from, tag: keccak.NewHMAC(tag[:]), seal: aead.New(&seal, 0)}
 }
 
 // Sender returns the sender of packets with a system and a component id, always the same
@@ -101,9 +105,16 @@ func (s *Session) Sender(from Address) *PacketSender {
 // known returns the keys of one of the other end's senders, nil if none of its packets has
 // verified.
 func (s *Session) known(from Address) *packetKeys {
+	if k := s.last.Load(); k != nil && k.from == from {
+		return k
+	}
 	s.mu.RLock()
-	defer s.mu.RUnlock()
-	return s.others[from]
+	k := s.others[from]
+	s.mu.RUnlock()
+	if k != nil {
+		s.last.Store(k)
+	}
+	return k
 }
 
 // learn remembers the keys of a sender of which a packet has verified, unless someone else

@@ -3,13 +3,17 @@ package wire
 import (
 	"bytes"
 	"crypto/hmac"
+	"crypto/sha256"
 	"crypto/sha3"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash"
+	"slices"
 	"sync"
 	"testing"
+
+	"golang.org/x/crypto/chacha20poly1305"
 
 	"cqkit/pkg/pqkem"
 	"cqkit/pkg/pqsig"
@@ -143,7 +147,8 @@ func TestScheduleIsWhatThePageSays(t *testing.T) {
 		return m.Sum(nil)
 	}
 	o := shakeOfferSecret(t)
-	T := sha3.Sum256(append(append([]byte("cqkit/session/v2"), o.offer...), o.answer...))
+	offer, answer := sha256.Sum256(o.offer), sha256.Sum256(o.answer)
+	T := sha3.Sum256(slices.Concat([]byte("cqkit/session/v2"), offer[:], answer[:]))
 	main := mac(T[:], o.secret)
 	if !bytes.Equal(main, o.keys.main[:]) {
 		t.Fatal("the main secret is another")
@@ -163,6 +168,13 @@ func TestScheduleIsWhatThePageSays(t *testing.T) {
 	want := []byte{0x21, 7, 9, T[0], T[1], T[2], T[3], 1, 0, 0, 0, 0, 0, 0, 0}
 	if !bytes.Equal(packet[:body], append(want, "payload"...)) {
 		t.Errorf("packet %x", packet[:body])
+	}
+	sealed := must(newSession(o.keys).Sender(Address{7, 9}).Seal(nil, []byte("payload")))(t)
+	cipher := must(chacha20poly1305.New(key(3, 1, 7, 9)))(t)
+	nonce := []byte{T[0], T[1], T[2], T[3], 1, 0, 0, 0, 0, 0, 0, 0}
+	head := append([]byte{0x22, 7, 9}, nonce...)
+	if !bytes.Equal(sealed, cipher.Seal(head, nonce, []byte("payload"), head)) {
+		t.Errorf("sealed packet %x", sealed)
 	}
 	if id := h.vehicle.ID(); id == o.keys.transcript.id() || !bytes.Equal(T[:16], func() []byte { id := o.keys.transcript.id(); return id[:] }()) {
 		t.Error("the id is another")

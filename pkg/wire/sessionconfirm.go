@@ -1,7 +1,10 @@
 package wire
 
 import (
+	"crypto/hmac"
+	"crypto/sha3"
 	"encoding/binary"
+	"hash"
 
 	"cqkit/pkg/keccak"
 )
@@ -52,12 +55,14 @@ func (k *schedule) confirmation(r Role) []byte {
 	return append(b, tag[:]...)
 }
 
-func (k *schedule) confirmationTag(r Role, head []byte) [keccak.Size]byte {
+func (k *schedule) confirmationTag(r Role, head []byte) (tag [keccak.Size]byte) {
 	key := expand(&k.main, forConfirmation, r, Address{})
 	defer clear(key[:])
-	h := keccak.NewHMAC(key[:])
-	defer func() { *h = keccak.HMAC{} }()
-	return h.Tag(append(head[:len(head):len(head)], k.transcript[:]...))
+	mac := hmac.New(func() hash.Hash { return sha3.New256() }, key[:]) // once, so not worth a keccak.HMAC
+	mac.Write(head)
+	mac.Write(k.transcript[:])
+	mac.Sum(tag[:0])
+	return tag
 }
 
 // confirmedBy checks the message of one end.

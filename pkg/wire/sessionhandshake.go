@@ -55,16 +55,8 @@ func OfferSession(signer Signer, vehicle Fingerprint, ground *pqsig.PublicKey, s
 	if err != nil {
 		return nil, fmt.Errorf("offering a session: %w", err)
 	}
-	size := atOfferKey + suite.algorithm().PublicKeySize()
-	b := appendHead(make([]byte, 0, size+SignatureSize), kindOffer, size, vehicle, FingerprintOf(ground))
-	b = append(b, byte(suite))
-	b = append(b, key.Public().Bytes()...)
-	message, err := signStatement(signer, b, contextOffer)
-	var offer *SessionOffer
-	if err == nil {
-		offer, err = ParseSessionOffer(message)
-	}
-	if err != nil {
+	offer := &SessionOffer{Vehicle: vehicle, Ground: FingerprintOf(ground), Suite: suite, key: key.Public()}
+	if err := offer.sign(signer); err != nil {
 		key.Wipe()
 		return nil, fmt.Errorf("offering a session: %w", err)
 	}
@@ -120,7 +112,7 @@ func (o *Offering) wipe() {
 }
 
 func newSchedule(role Role, o *SessionOffer, a *SessionAnswer, secret []byte) *schedule {
-	k := &schedule{role: role, suite: o.Suite, vehicle: o.Vehicle, ground: o.Ground, transcript: transcriptOf(o.message, a.message)}
+	k := &schedule{role: role, suite: o.Suite, vehicle: o.Vehicle, ground: o.Ground, transcript: transcriptOf(o.digest, a.digest)}
 	k.main = extract(secret, &k.transcript)
 	return k
 }
@@ -194,18 +186,11 @@ func AnswerSession(signer Signer, ground Fingerprint, offer []byte, vehicle *pqs
 		return nil, fmt.Errorf("answering an offer: %w", err)
 	}
 	defer clear(secret)
-	size := atCiphertext + len(ciphertext)
-	b := appendHead(make([]byte, 0, size+SignatureSize), kindAnswer, size, o.Vehicle, o.Ground)
-	hash := o.Digest()
-	b = append(b, hash[:]...)
-	b = append(b, byte(o.Suite))
-	b = append(b, ciphertext...)
-	message, err := signStatement(signer, b, contextAnswer)
-	if err != nil {
+	a := &SessionAnswer{Vehicle: o.Vehicle, Ground: o.Ground, Offer: o.digest, Suite: o.Suite, ciphertext: ciphertext}
+	if err := a.sign(signer); err != nil {
 		return nil, fmt.Errorf("answering an offer: %w", err)
 	}
-	keys := newSchedule(GroundStation, o, &SessionAnswer{message: message}, secret)
-	return &Answering{unconfirmed: unconfirmed{keys: keys}, message: message}, nil
+	return &Answering{unconfirmed: unconfirmed{keys: newSchedule(GroundStation, o, a, secret)}, message: a.message}, nil
 }
 
 // Message returns the answer's message, to be sent, and again if need be. It must not be

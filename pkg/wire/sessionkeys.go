@@ -2,6 +2,7 @@ package wire
 
 import (
 	"crypto/hkdf"
+	"crypto/sha256"
 	"crypto/sha3"
 	"encoding/hex"
 	"fmt"
@@ -72,17 +73,12 @@ func (r Role) String() string {
 // String returns the id in hexadecimal.
 func (id SessionID) String() string { return hex.EncodeToString(id[:]) }
 
-// transcript is the hash of both signed messages of a handshake. Each message's length
-// follows from its head, so their concatenation can be read in one way only.
+// transcript is the hash of both signed messages of a handshake, by way of their digests.
 type transcript [32]byte
 
-func transcriptOf(offer, answer []byte) (t transcript) {
-	h := sha3.New256()
-	h.Write([]byte("cqkit/session/v2"))
-	h.Write(offer)
-	h.Write(answer)
-	h.Sum(t[:0])
-	return t
+func transcriptOf(offer, answer [sha256.Size]byte) transcript {
+	b := append([]byte("cqkit/session/v2"), offer[:]...)
+	return sha3.Sum256(append(b, answer[:]...))
 }
 
 func (t *transcript) id() SessionID { return SessionID(t[:16]) }
@@ -90,7 +86,7 @@ func (t *transcript) id() SessionID { return SessionID(t[:16]) }
 // SessionIDOf returns the id of the session that the messages of an offer and of its
 // answer lead to. It is public, and computed without checking anything.
 func SessionIDOf(offer *SessionOffer, answer *SessionAnswer) SessionID {
-	t := transcriptOf(offer.message, answer.message)
+	t := transcriptOf(offer.Digest(), answer.Digest())
 	return t.id()
 }
 

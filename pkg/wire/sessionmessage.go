@@ -2,7 +2,7 @@ package wire
 
 import (
 	"crypto/rand"
-	"crypto/sha3"
+	"crypto/sha256"
 	"encoding/binary"
 
 	"cqkit/pkg/pqkem"
@@ -41,8 +41,8 @@ type SessionOffer struct {
 	Suite   Suite
 
 	key     *pqkem.PublicKey
-	message []byte
-	digest  [32]byte // of a message that was not kept
+	message []byte // nil if it was not kept
+	digest  [sha256.Size]byte
 }
 
 // ParseSessionOffer reads the message of an offer, [OfferSize] bytes. It retains message.
@@ -57,9 +57,10 @@ func ParseSessionOffer(message []byte) (*SessionOffer, error) {
 	case len(statement) < atOfferKey:
 		return nil, malformed("an offer of %d bytes", len(statement))
 	}
-	o := &SessionOffer{Suite: Suite(statement[atOfferSuite]), message: message}
+	o := &SessionOffer{Suite: Suite(statement[atOfferSuite]), message: message, digest: sha256.Sum256(message)}
 	copy(o.Nonce[:], statement[atSessionNonce:])
-	if o.Vehicle, o.Ground, err = parties(statement); err != nil {
+	o.Vehicle, o.Ground = Fingerprint(statement[atVehicle:]), Fingerprint(statement[atGround:])
+	if err := checkParties(o.Vehicle, o.Ground); err != nil {
 		return nil, err
 	}
 	if !o.Suite.Valid() {
@@ -75,16 +76,31 @@ func ParseSessionOffer(message []byte) (*SessionOffer, error) {
 	return o, nil
 }
 
-// parties reads who a handshake is between.
-func parties(statement []byte) (vehicle, ground Fingerprint, err error) {
-	vehicle, ground = Fingerprint(statement[atVehicle:atGround]), Fingerprint(statement[atGround:atSessionNonce])
+// checkParties refuses what no session can be between.
+func checkParties(vehicle, ground Fingerprint) error {
 	switch {
 	case vehicle == Fingerprint{}, ground == Fingerprint{}:
-		return vehicle, ground, malformed("a fingerprint of zeros")
+		return malformed("a fingerprint of zeros")
 	case vehicle == ground:
-		return vehicle, ground, malformed("a session of a key with itself")
+		return malformed("a session of a key with itself")
 	}
-	return vehicle, ground, nil
+	return nil
+}
+
+// sign makes the offer's message, with a fresh nonce.
+func (o *SessionOffer) sign(signer Signer) (err error) {
+	if err := checkParties(o.Vehicle, o.Ground); err != nil {
+		return err
+	}
+	rand.Read(o.Nonce[:])
+	b := appendHead(kindOffer, OfferSize(o.Suite), o.Vehicle, o.Ground, o.Nonce)
+	b = append(b, byte(o.Suite))
+	b = append(b, o.key.Bytes()...)
+	if o.message, err = signStatement(signer, b, contextOffer); err != nil {
+		return err
+	}
+	o.digest = sha256.Sum256(o.message)
+	return nil
 }
 
 // Verify checks that the vehicle's key, which the caller has from elsewhere, is the one that
@@ -102,13 +118,8 @@ func verifyBy(want Fingerprint, key *pqsig.PublicKey, message []byte, context st
 	return key.Verify(message[:cut], context, message[cut:])
 }
 
-// Digest returns what names the offer in its answer: the SHA3-256 of its message.
-func (o *SessionOffer) Digest() [32]byte {
-	if o.message == nil {
-		return o.digest
-	}
-	return sha3.Sum256(o.message)
-}
+// Digest returns what names the offer in its answer: the SHA-256 of its message.
+func (o *SessionOffer) Digest() [sha256.Size]byte { return o.digest }
 
 // SessionAnswer is what a ground station's answer says. Until
 // [SessionAnswer.Verify] nobody has said it.
@@ -116,11 +127,12 @@ type SessionAnswer struct {
 	Vehicle Fingerprint
 	Ground  Fingerprint // signs
 	Nonce   [32]byte
-	Offer   [32]byte // SHA3-256 of the offer's message
+	Offer   [sha256.Size]byte // digest of the offer
 	Suite   Suite
 
 	ciphertext []byte
 	message    []byte
+	digest     [sha256.Size]byte
 }
 
 // ParseSessionAnswer reads the message of an answer, [AnswerSize] bytes. It retains
@@ -135,10 +147,11 @@ func ParseSessionAnswer(message []byte) (*SessionAnswer, error) {
 	case len(statement) < atCiphertext:
 		return nil, malformed("an answer of %d bytes", len(statement))
 	}
-	a := &SessionAnswer{Suite: Suite(statement[atAnswerSuite]), ciphertext: statement[atCiphertext:], message: message}
+	a := &SessionAnswer{Suite: Suite(statement[atAnswerSuite]), ciphertext: statement[atCiphertext:], message: message, digest: sha256.Sum256(message)}
 	copy(a.Nonce[:], statement[atSessionNonce:])
 	copy(a.Offer[:], statement[atOfferHash:])
-	if a.Vehicle, a.Ground, err = parties(statement); err != nil {
+	a.Vehicle, a.Ground = Fingerprint(statement[atVehicle:]), Fingerprint(statement[atGround:])
+	if err := checkParties(a.Vehicle, a.Ground); err != nil {
 		return nil, err
 	}
 	if !a.Suite.Valid() {
@@ -149,6 +162,9 @@ func ParseSessionAnswer(message []byte) (*SessionAnswer, error) {
 	}
 	return a, nil
 }
+
+// Digest returns the SHA-256 of the answer's message.
+func (a *SessionAnswer) Digest() [sha256.Size]byte { return a.digest }
 
 // Verify checks that the ground station's key, which the caller has from elsewhere, is the
 // one that the answer names and that it signed the answer, and that the answer is one to this
@@ -182,19 +198,31 @@ func AnswerSize(s Suite) int {
 	return atCiphertext + s.algorithm().CiphertextSize() + SignatureSize
 }
 
-// appendHead begins the statement of a handshake with what offer and answer share, and a
-// fresh nonce.
-func appendHead(b []byte, kind byte, size int, vehicle, ground Fingerprint) []byte {
-	b = append(b, version, kind)
-	b = binary.LittleEndian.AppendUint16(b, uint16(size-headSize))
+// sign makes the answer's message, with a fresh nonce.
+func (a *SessionAnswer) sign(signer Signer) (err error) {
+	rand.Read(a.Nonce[:])
+	b := appendHead(kindAnswer, AnswerSize(a.Suite), a.Vehicle, a.Ground, a.Nonce)
+	b = append(b, a.Offer[:]...)
+	b = append(b, byte(a.Suite))
+	b = append(b, a.ciphertext...)
+	if a.message, err = signStatement(signer, b, contextAnswer); err != nil {
+		return err
+	}
+	a.digest = sha256.Sum256(a.message)
+	return nil
+}
+
+// appendHead begins a message of a handshake that will be of the given size with what offer
+// and answer share.
+func appendHead(kind byte, size int, vehicle, ground Fingerprint, nonce [32]byte) []byte {
+	b := append(make([]byte, 0, size), version, kind)
+	b = binary.LittleEndian.AppendUint16(b, uint16(size-SignatureSize-headSize))
 	b = append(b, vehicle[:]...)
 	b = append(b, ground[:]...)
-	var nonce [32]byte
-	rand.Read(nonce[:])
 	return append(b, nonce[:]...)
 }
 
-// sign appends the signature to a statement.
+// signStatement appends the signature over a statement to it.
 func signStatement(signer Signer, statement []byte, context string) ([]byte, error) {
 	signature, err := signer.Sign(statement, context)
 	if err != nil {
