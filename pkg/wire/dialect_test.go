@@ -151,9 +151,9 @@ func TestDialect(t *testing.T) {
 
 // mcrf4xx is CRC-16/MCRF4XX from its definition: polynomial 0x1021 reflected, begun with ones.
 func mcrf4xx(b []byte) uint16 {
-	crc := uint16(0xFFFF)
+	crc, table := uint16(0xFFFF), mcrf4xxTable()
 	for _, v := range b {
-		crc = crc>>8 ^ mcrf4xxTable()[byte(crc)^v]
+		crc = crc>>8 ^ table[byte(crc)^v]
 	}
 	return crc
 }

@@ -24,7 +24,8 @@ type relay struct {
 	id      wire.Fingerprint  // of the enemy's key
 	station *pqsig.PrivateKey // which signs other things than commands to this vehicle, too
 
-	forged int // well-formed messages of its own
+	forged   int // well-formed messages of its own
+	replayed int // whole messages of others
 }
 
 // held is a frame that is kept back until the relay has let through that many.
@@ -124,6 +125,7 @@ func (r *relay) pass(frames [][]byte) {
 			r.deliver(f)
 		}
 		for range 1 + r.rng.IntN(2) {
+			r.replayed++
 			for _, f := range r.heard[r.rng.IntN(len(r.heard))] {
 				r.deliver(f)
 			}
