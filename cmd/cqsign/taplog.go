@@ -80,7 +80,7 @@ func tapAll(cmd *cobra.Command, o *tapOptions, args []string) error {
 		return err
 	}
 	if o.v1 {
-		if j.session, err = readSessionKey(cmd, o.session); err != nil {
+		if j.session, err = readSessionKey(o.session); err != nil {
 			return err
 		}
 		defer clear(j.session[:])

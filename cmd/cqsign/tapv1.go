@@ -2,12 +2,8 @@ package main
 
 import (
 	"io"
-	"os"
 	"time"
 
-	"github.com/spf13/cobra"
-
-	"cqkit/cmd/internal/cli"
 	"cqkit/pkg/keyfile"
 	"cqkit/pkg/tlog"
 	"cqkit/pkg/wire"
@@ -15,26 +11,12 @@ import (
 )
 
 // readSessionKey reads a session key of version 1, which nobody else may read.
-func readSessionKey(cmd *cobra.Command, path string) (session [cleitonq.KeySize]byte, err error) {
-	if path != "-" {
-		info, err := os.Stat(path)
-		if err != nil {
-			return session, err
-		}
-		if err := keyfile.CheckMode(path, true, info.Mode()); err != nil {
-			return session, err
-		}
-	}
-	in, err := cli.Open(cmd, path)
+func readSessionKey(path string) (session [cleitonq.KeySize]byte, err error) {
+	data, err := keyfile.ReadSecret(path)
 	if err != nil {
 		return session, err
 	}
-	defer in.Close()
-	data, err := io.ReadAll(io.LimitReader(in, 1<<10))
 	defer clear(data)
-	if err != nil {
-		return session, err
-	}
 	return cleitonq.ParseSessionKey(data)
 }
 

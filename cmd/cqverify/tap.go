@@ -139,7 +139,7 @@ func tapAll(cmd *cobra.Command, o *tapOptions, args []string) error {
 	}
 	j := &tapJudge{cmd: cmd, o: o, keys: &commandJudge{ring: ring}, seeds: tlog.SeedsFrom(mav.Seeds)}
 	if o.session != "" {
-		if j.session, err = readSessionKey(cmd, o.session); err != nil {
+		if j.session, err = readSessionKey(o.session); err != nil {
 			return err
 		}
 		defer clear(j.session[:])

@@ -3,12 +3,8 @@ package main
 import (
 	"errors"
 	"io"
-	"os"
 	"strconv"
 
-	"github.com/spf13/cobra"
-
-	"cqkit/cmd/internal/cli"
 	"cqkit/pkg/keyfile"
 	"cqkit/pkg/pqsig"
 	"cqkit/pkg/tlog"
@@ -30,22 +26,12 @@ func unprotected(withLog bool) []string {
 }
 
 // readSessionKey reads a session key of version 1, which nobody else may read.
-func readSessionKey(cmd *cobra.Command, path string) (session [cleitonq.KeySize]byte, err error) {
-	if info, err := os.Stat(path); err == nil && path != "-" {
-		if err := keyfile.CheckMode(path, true, info.Mode()); err != nil {
-			return session, err
-		}
-	}
-	in, err := cli.Open(cmd, path)
+func readSessionKey(path string) (session [cleitonq.KeySize]byte, err error) {
+	data, err := keyfile.ReadSecret(path)
 	if err != nil {
 		return session, err
 	}
-	defer in.Close()
-	data, err := io.ReadAll(io.LimitReader(in, 1<<10))
 	defer clear(data)
-	if err != nil {
-		return session, err
-	}
 	return cleitonq.ParseSessionKey(data)
 }
 

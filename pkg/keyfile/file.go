@@ -124,6 +124,21 @@ func ReadFile(path string, passphrase PassphraseFunc) (*File, error) {
 	return f, nil
 }
 
+// ReadSecret reads a file that holds a secret of another kind, such as the key of a session:
+// its first MaxFileBytes + 1 bytes. It returns a [*ModeError] for one that others than
+// the owner may use. The caller wipes the result.
+func ReadSecret(path string) ([]byte, error) {
+	data, mode, err := read(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := CheckMode(path, true, mode); err != nil {
+		clear(data)
+		return nil, err
+	}
+	return data, nil
+}
+
 // holdsPrivate reports whether data is to be treated as a private key, readable
 // or not.
 func holdsPrivate(data []byte) bool {

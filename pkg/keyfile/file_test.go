@@ -126,6 +126,9 @@ func TestLooseMode(t *testing.T) {
 			if errors.As(err, &m) != loose {
 				t.Errorf("mode %04o: %v", mode, err)
 			}
+			if data, err := ReadSecret(path); errors.As(err, &m) != loose || (data != nil) == loose {
+				t.Errorf("mode %04o, as a secret: %d bytes, %v", mode, len(data), err)
+			}
 			if loose && !strings.HasSuffix(err.Error(), "run: chmod 600 '"+path+"'") {
 				t.Errorf("mode %04o: %v", mode, err)
 			}
@@ -163,6 +166,12 @@ func TestReadErrors(t *testing.T) {
 		if _, err := ReadPublic(path); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want … %s …", path, err, want)
 		}
+	}
+	if data, err := ReadSecret(big); err != nil || len(data) != MaxFileBytes+1 {
+		t.Errorf("%d bytes, %v", len(data), err)
+	}
+	if _, err := ReadSecret(dir); err == nil {
+		t.Error("a folder was read")
 	}
 	if _, err := ReadFile(filepath.Join(dir, "nobody"), nil); !errors.Is(err, fs.ErrNotExist) {
 		t.Error(err)
