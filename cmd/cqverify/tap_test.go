@@ -179,7 +179,11 @@ func TestTapEdits(t *testing.T) {
 		end += tlog.RecordLen(b.log[end:])
 	}
 	r := rand.New(rand.NewPCG(9, 9))
-	for i := range 40 {
+	edits := 40
+	if testing.Short() {
+		edits = 8
+	}
+	for i := range edits {
 		now := slices.Clone(b.log)
 		at := r.IntN(len(now))
 		record, _ := slices.BinarySearch(ends, at+1) // the one that has the byte

@@ -321,7 +321,7 @@ func TestAnchorLog(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if info.Size() > 8<<20 {
+		if info.Size() > 8<<20 || testing.Short() && info.Size() > 1<<20 {
 			continue
 		}
 		data, err := os.ReadFile(path)
@@ -367,7 +367,11 @@ func compareLog(t *testing.T, s *Anchors, archive, log []byte) *Compared {
 // tags in the edited sequence where the differences say, and what was edited is different.
 func TestComparison(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 8))
-	for range 300 {
+	rounds := 300
+	if testing.Short() {
+		rounds = 60
+	}
+	for range rounds {
 		n := r.IntN(400)
 		sealed := make([]Tag, n)
 		for i := range sealed {
