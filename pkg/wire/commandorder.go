@@ -219,13 +219,16 @@ func straighten(series []*Finding) {
 
 // rising reports which findings belong to the longest run of rising nonces, of several
 // the one that begins with the earliest. Those outside are the fewest that can be out
-// of order.
+// of order. A nonce of 0, which CleitonQ's format allows, belongs to none.
 func rising(series []*Finding) []bool {
 	n := len(series)
 	from := make([]int, n) // the length of the longest run that begins here
 	var tops []uint64      // tops[k]: the greatest nonce that begins a run of length k+1, further on
 	for i := n - 1; i >= 0; i-- {
 		nonce := series[i].Nonce
+		if nonce == 0 {
+			continue
+		}
 		k := sort.Search(len(tops), func(k int) bool { return tops[k] <= nonce })
 		if from[i] = k + 1; k == len(tops) {
 			tops = append(tops, nonce)
