@@ -29,7 +29,9 @@ type segment struct {
 	offset int64
 }
 
-func cutAll(data []byte) []segment {
+func cutAll(data []byte) []segment { return cutWith(data, seeds) }
+
+func cutWith(data []byte, seeds *tlog.Seeds) []segment {
 	s := tlog.NewSliceScanner(data, seeds, tlog.Timed)
 	var segs []segment
 	for {

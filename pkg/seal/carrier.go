@@ -180,6 +180,15 @@ func joinTiles(tiles []merkle.Hash) []byte {
 	return raw
 }
 
+// splitTiles undoes joinTiles.
+func splitTiles(raw []byte) []merkle.Hash {
+	tiles := make([]merkle.Hash, len(raw)/merkle.Size)
+	for i := range tiles {
+		copy(tiles[i][:], raw[i*merkle.Size:])
+	}
+	return tiles
+}
+
 // pemTiles returns the tiles as they stand in a seal.
 func pemTiles(raw []byte) []byte {
 	if len(raw) == 0 {

@@ -144,10 +144,7 @@ func (s *Parsed) parseTiles(p *noteParser) error {
 	case uint64(len(block.Bytes)) != (last.Leaves+tileLeaves-1)/tileLeaves*merkle.Size:
 		s.TilesErr = fmt.Errorf("the tiles are damaged: wrong number")
 	default:
-		tiles := make([]merkle.Hash, len(block.Bytes)/merkle.Size)
-		for i := range tiles {
-			copy(tiles[i][:], block.Bytes[i*merkle.Size:])
-		}
+		tiles := splitTiles(block.Bytes)
 		if new(merkle.Hasher).Root(append([]merkle.Hash(nil), tiles...)) != last.Root {
 			s.TilesErr = fmt.Errorf("the tiles do not belong to this seal")
 			break

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"cqkit/pkg/chunk"
+	"cqkit/pkg/merkle"
 )
 
 // inside is what a log holds of seals: whole notes, and what there is of others.
@@ -14,7 +15,7 @@ type inside struct {
 	notes   []*Note
 	tiles   map[[16]byte][][]byte // by log, as they came
 	partial []chunk.Partial       // messages that are not all there
-	seen    map[chunk.Digest]bool // notes that are among them
+	seen    map[chunk.Digest]bool // notes and tiles that are among them
 	whole   map[wholeKey]*wholeParts
 	bytes   int
 }
@@ -37,6 +38,7 @@ type wholeParts struct {
 const (
 	maxInsideBytes = 2 * MaxSealBytes
 	maxInsideNotes = 2 * maxNotes
+	maxInsideTiles = 1000 // for one log
 	maxPartial     = 1000
 	assemblyBytes  = 16 << 20
 )
@@ -104,6 +106,10 @@ func (in *inside) join(p *part, whole []byte) {
 		return
 	}
 	if p.kind == tilesPart {
+		if in.seen[p.whole] || len(in.tiles[p.id]) == maxInsideTiles {
+			return
+		}
+		in.seen[p.whole] = true
 		in.tiles[p.id] = append(in.tiles[p.id], whole)
 		return
 	}
@@ -163,16 +169,28 @@ func (in *inside) seals(keys []Key) []*insideSeal {
 		if s.Parsed, err = Parse(s.text); err != nil {
 			continue
 		}
-		for _, raw := range in.tiles[o.id] {
-			text := append(bytes.Clone(s.text), pemTiles(raw)...)
-			if with, err := Parse(text); err == nil && with.Tiles != nil {
-				s.Parsed, s.text = with, text
-				break
-			}
-		}
 		seals = append(seals, s)
 	}
 	return seals
+}
+
+// addTiles adds to a seal the tiles that fold to its root, if they are there.
+func (in *inside) addTiles(s *insideSeal) {
+	if s.Tiles != nil {
+		return
+	}
+	last := s.Last()
+	for _, raw := range in.tiles[last.ID] {
+		if !last.Final || uint64(len(raw)) != (last.Leaves+tileLeaves-1)/tileLeaves*merkle.Size {
+			continue
+		}
+		text := slices.Concat(s.text, pemTiles(raw))
+		if len(text) > MaxSealBytes || new(merkle.Hasher).Root(splitTiles(raw)) != last.Root {
+			continue
+		}
+		s.Tiles, s.text = splitTiles(raw), text
+		return
+	}
 }
 
 // longestRun returns the longest run of notes of which each follows the one before, from a

@@ -41,18 +41,6 @@ func (e embedded) pieces(t testing.TB) []piece {
 	return pieces
 }
 
-func cutWith(data []byte, seeds *tlog.Seeds) []segment {
-	s := tlog.NewSliceScanner(data, seeds, tlog.Timed)
-	var segs []segment
-	for {
-		seg, err := s.Next()
-		if err != nil {
-			return segs
-		}
-		segs = append(segs, segment{seg.Data, seg.Kind == tlog.Gap, seg.Offset})
-	}
-}
-
 func joinPieces(pieces []piece) []byte {
 	var b bytes.Buffer
 	for _, p := range pieces {

@@ -3,6 +3,8 @@ package seal
 import (
 	"cmp"
 	"slices"
+
+	"cqkit/pkg/chunk"
 )
 
 // maxInsideTried is how many of the seals inside a log are tried.
@@ -84,7 +86,8 @@ func (in *inside) choose(q *Request) (*insideSeal, error) {
 func (in *inside) ranked(log Log, keys []Key) []*insideSeal {
 	seals := in.seals(keys)
 	distance := func(s *insideSeal) int64 {
-		return abs(log.Size - int64(carriersOf(s.Parsed).count)*maxCarrier - s.Last().Bytes)
+		carriers := int64(len(s.text)) * maxCarrier / chunk.MaxPiece // about
+		return abs(log.Size - carriers - s.Last().Bytes)
 	}
 	slices.SortStableFunc(seals, func(a, b *insideSeal) int {
 		if a.trusted != b.trusted {
@@ -92,7 +95,11 @@ func (in *inside) ranked(log Log, keys []Key) []*insideSeal {
 		}
 		return cmp.Compare(distance(a), distance(b))
 	})
-	return seals[:min(len(seals), maxInsideTried)]
+	seals = seals[:min(len(seals), maxInsideTried)]
+	for _, s := range seals {
+		in.addTiles(s)
+	}
+	return seals
 }
 
 // fits reports whether the log is what was sealed, as far as the seal goes, and returns it
@@ -137,6 +144,7 @@ func (v *Verdict) takeOut(p *Parsed, q *Request) (*Parsed, error) {
 		if !s.trusted || last.ID != v.Note.ID || last.Key != v.Note.Key {
 			continue
 		}
+		in.addTiles(s)
 		common := commonNotes(p, s.Parsed)
 		switch {
 		case common < len(p.Notes) && common < len(s.Notes):
