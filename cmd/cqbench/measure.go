@@ -37,6 +37,7 @@ type options struct {
 	failOn   string
 	reports  *cli.Reports
 
+	dry     bool // files are not to be opened yet
 	set     string
 	inputs  string // that the figures work on, in words
 	cmd     *cobra.Command
@@ -75,11 +76,18 @@ func (o *options) addTo(cmd *cobra.Command, set string, sets func(*options) (fig
 			return cli.Usagef("--time must be above 0, and --count from 5 to %d", bench.MaxCount)
 		}
 		o.force, o.reports.Force = o.reports.Force, o.replace
-		set, err := sets(o)
-		if err != nil {
-			return err
+		// Names do not depend on files, and are checked before any is opened.
+		for _, o.dry = range []bool{true, false} {
+			o.inputs = ""
+			set, err := sets(o)
+			if err != nil {
+				return err
+			}
+			o.figures, o.sizes = set.Figures, set.Sizes
+			if err := o.check(); err != nil {
+				return err
+			}
 		}
-		o.figures, o.sizes = set.Figures, set.Sizes
 		return o.run()
 	}
 }
@@ -94,6 +102,15 @@ type outcome struct {
 	matters  float64
 	judged   bool // changes decide
 	warnings []string
+}
+
+// check refuses names that there are not.
+func (o *options) check() error {
+	_, _, err := o.thresholds()
+	if err == nil {
+		_, _, err = o.choose()
+	}
+	return err
 }
 
 func (o *options) run() error {

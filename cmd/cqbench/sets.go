@@ -73,7 +73,7 @@ func (o *options) workers() ([]int, error) {
 
 // readMessages returns what ML-DSA signs.
 func (o *options) readMessages() ([][]byte, error) {
-	if o.messages == "" {
+	if o.messages == "" || o.dry {
 		messages := figures.CCTV()
 		o.addInputs(fmt.Sprintf("CCTV's %d messages", len(messages)))
 		return messages, nil
@@ -107,6 +107,9 @@ const (
 
 // readLog returns the log given, or one that is generated.
 func (o *options) readLog() ([]byte, error) {
+	if o.dry {
+		return figures.GeneratedLog(10), nil
+	}
 	if o.log == "" {
 		o.addInputs("20,000 generated records")
 		return figures.GeneratedLog(generatedRecords), nil
