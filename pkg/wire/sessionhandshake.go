@@ -81,7 +81,10 @@ func (o *Offering) Accept(message []byte) (*Confirming, error) {
 	if o.key == nil {
 		return nil, ErrUsed
 	}
-	if err := a.Verify(o.offer, o.ground); err != nil {
+	if !a.fits(o.offer) {
+		return nil, ErrOffer
+	}
+	if err := verifyMessage(o.ground, message, contextAnswer); err != nil { // the offer names this key
 		return nil, err
 	}
 	secret, err := o.key.Decapsulate(a.ciphertext)

@@ -114,6 +114,10 @@ func verifyBy(want Fingerprint, key *pqsig.PublicKey, message []byte, context st
 	if FingerprintOf(key) != want {
 		return ErrParty
 	}
+	return verifyMessage(key, message, context)
+}
+
+func verifyMessage(key *pqsig.PublicKey, message []byte, context string) error {
 	cut := len(message) - SignatureSize
 	return key.Verify(message[:cut], context, message[cut:])
 }
