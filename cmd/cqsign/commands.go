@@ -202,6 +202,9 @@ func (r *commandsResult) warn(s *wire.SignSummary) {
 	if s.Signed > 0 {
 		add("it carries %s already: these stay, and the frames beside them have been signed once more", cli.Count(s.Signed, "signed statement"))
 	}
+	if s.Notes > 0 {
+		add("it carries a seal inside, which does not hold for the signed log: sign the commands first, then seal")
+	}
 	if s.ByMessage[mav.IDSetupSigning] > 0 {
 		add("it contains a secret MAVLink signing key, and so does the signed log: do not pass it on before that key is changed")
 	}

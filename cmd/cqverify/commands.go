@@ -128,6 +128,7 @@ type command struct {
 	Message   string `json:"message,omitempty"`
 	System    *uint8 `json:"system,omitempty"`
 	Component *uint8 `json:"component,omitempty"`
+	Command   uint16 `json:"command,omitempty"`
 	Verdict   string `json:"verdict"`
 	Reason    string `json:"reason,omitempty"`
 
@@ -268,7 +269,7 @@ func newCommandOf(f *wire.Finding) command {
 		HasFrame: f.HasFrame, Copies: f.Copies,
 	}
 	if f.HasCommand {
-		c.Message, c.System, c.Component = mav.Name(f.ID), new(f.Source.System), new(f.Source.Component)
+		c.Message, c.System, c.Component, c.Command = mav.Name(f.ID), new(f.Source.System), new(f.Source.Component), f.Number
 	}
 	if !f.HasStatement {
 		return c

@@ -246,6 +246,9 @@ func (c *command) sentence(days bool) string {
 	if s == "" {
 		s = "unknown"
 	}
+	if c.Command > 0 {
+		s += fmt.Sprintf(" %d", c.Command)
+	}
 	switch wire.Verdict(c.Verdict) {
 	case wire.Authentic:
 		if c.SignedTimeUS != nil && (c.TimeUS == nil || *c.TimeUS != *c.SignedTimeUS) {
@@ -271,7 +274,7 @@ func (c *command) sentence(days bool) string {
 
 // commandsGrid has a row a command, for programs.
 func commandsGrid(logs []*commandsLog) *report.Grid {
-	names := []string{"log", "verdict", "index", "offset", "time_us", "message", "system", "component", "has_frame", "statement_index", "made", "wire",
+	names := []string{"log", "verdict", "index", "offset", "time_us", "message", "command", "system", "component", "has_frame", "statement_index", "made", "wire",
 		"nonce", "signer", "receiver", "session", "origin", "signed_index", "signed_time_us", "chunks", "chunks_seen", "copies", "reason"}
 	g := &report.Grid{Columns: make([]report.Column, len(names))}
 	for i, name := range names {
@@ -291,19 +294,22 @@ func commandsGrid(logs []*commandsLog) *report.Grid {
 
 func (c *command) cells(log string) []report.Cell {
 	cells := []report.Cell{report.String(log), report.String(c.Verdict), report.Int(c.Index), report.Int(c.Offset), optional(c.TimeUS), report.String(c.Message),
-		{}, {}, report.String(fmt.Sprint(c.HasFrame)), optional(c.StatementIndex), report.String(c.Made), report.String(c.Wire), {}, report.String(c.Signer),
+		{}, {}, {}, report.String(fmt.Sprint(c.HasFrame)), optional(c.StatementIndex), report.String(c.Made), report.String(c.Wire), {}, report.String(c.Signer),
 		report.String(c.Receiver), report.String(c.Session), report.String(c.Origin), {}, optional(c.SignedTimeUS), {}, {}, report.Int(c.Copies), report.String(c.Reason)}
+	if c.Command > 0 {
+		cells[6] = report.Uint(c.Command)
+	}
 	if c.System != nil {
-		cells[6], cells[7] = report.Uint(*c.System), report.Uint(*c.Component)
+		cells[7], cells[8] = report.Uint(*c.System), report.Uint(*c.Component)
 	}
 	if c.Nonce != "" {
-		cells[12] = report.Number(c.Nonce, c.Nonce)
+		cells[13] = report.Number(c.Nonce, c.Nonce)
 	}
 	if c.SignedIndex != nil {
-		cells[17] = report.Uint(*c.SignedIndex)
+		cells[18] = report.Uint(*c.SignedIndex)
 	}
 	if c.Chunks != nil {
-		cells[19], cells[20] = report.Int(*c.Chunks), report.Int(*c.ChunksSeen)
+		cells[20], cells[21] = report.Int(*c.Chunks), report.Int(*c.ChunksSeen)
 	}
 	return cells
 }

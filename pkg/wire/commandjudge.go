@@ -56,6 +56,7 @@ type Finding struct {
 	HasCommand bool // they are known
 	ID         uint32
 	Source     Address
+	Number     uint16 // of the command (MAV_CMD) in a COMMAND_LONG or COMMAND_INT, else 0
 
 	// Statement is where the first chunk of the statement stands. The rest says what is
 	// in it. HasClaims is false for what could not be read; what a forged one says is

@@ -44,6 +44,7 @@ type SignSummary struct {
 	Commands  int64 // statements written
 	Chunks    int64 // frames they are cut into
 	Signed    int64 // statements that the log carried already, or their beginnings
+	Notes     int64 // notes of a seal inside the log, which does not hold for its copy
 	ByMessage map[uint32]int64
 }
 
@@ -132,8 +133,12 @@ func SignLog(w io.Writer, r io.Reader, seeds *tlog.Seeds, key Signer, signer Fin
 func (s *signing) choose(seg *tlog.Segment) (piece, bool) {
 	f := seg.Frame()
 	if f.ID() == chunk.MessageID && f.Version() == 2 {
-		if c, err := chunk.Parse(f.Payload()); err == nil && c.Type == chunk.Command && c.Seq == 0 {
+		switch c, err := chunk.Parse(f.Payload()); {
+		case err != nil || c.Seq != 0:
+		case c.Type == chunk.Command:
 			s.sum.Signed++
+		case c.Type == chunk.Note:
+			s.sum.Notes++
 		}
 		return piece{}, false
 	}

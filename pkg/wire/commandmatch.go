@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"cqkit/pkg/chunk"
+	"cqkit/pkg/mav"
 	"cqkit/pkg/pqsig"
 )
 
@@ -128,7 +129,7 @@ func (m *matcher) retire() {
 	}
 	f := Finding{
 		Verdict: Unsigned, Reason: "no statement speaks of it", Place: r.Place, HasFrame: true,
-		HasCommand: true, ID: r.id, Source: r.from, pos: r.pos, Copies: r.copies,
+		HasCommand: true, ID: r.id, Source: r.from, Number: number(r.id, r.payload), pos: r.pos, Copies: r.copies,
 	}
 	if m.room(Unsigned) {
 		m.unsigned = append(m.unsigned, len(m.findings))
@@ -332,6 +333,15 @@ func (m *matcher) content(r *record) uint64 {
 
 func (f *Finding) frame(r *record) {
 	f.Place, f.HasFrame, f.HasCommand, f.ID, f.Source, f.pos = r.Place, true, true, r.id, r.from, r.pos
+	f.Number = number(r.id, r.payload)
+}
+
+// number returns which command a COMMAND_LONG or COMMAND_INT is.
+func number(id uint32, payload []byte) uint16 {
+	if id == mav.IDCommandLong || id == mav.IDCommandInt {
+		return mav.CommandOf(payload)
+	}
+	return 0
 }
 
 // genuine returns the finding of a statement that verifies, without a frame.
@@ -348,7 +358,7 @@ func (s *statement) finding() Finding {
 		pos: s.firstPos, firstPos: s.firstPos, system: s.from.System, copyCount: s.copies,
 	}
 	if c := s.command; c != nil {
-		f.HasClaims, f.HasCommand, f.ID, f.Source = true, true, c.ID, c.Source
+		f.HasClaims, f.HasCommand, f.ID, f.Source, f.Number = true, true, c.ID, c.Source, number(c.ID, c.Payload)
 		f.Logged, f.Signer, f.Receiver, f.Session, f.Origin = c.Logged(), c.Signer, c.Receiver, c.Session, c.Origin
 		f.Nonce, f.Record, f.SignedTime = c.Nonce, c.Record, c.Time
 	}

@@ -87,7 +87,7 @@ func (m *matcher) attach() {
 		}
 		u := &m.findings[m.unsigned[best]]
 		f.Place, f.HasFrame, f.HasCommand, f.ID, f.Source, f.pos = u.Place, true, true, u.ID, u.Source, u.pos
-		f.Copies += u.Copies
+		f.Number, f.Copies = u.Number, f.Copies+u.Copies
 		u.Verdict = gone
 		m.summary[Unsigned]--
 	}
