@@ -84,7 +84,7 @@ f.source_component = ProtoField.uint8("cleitonq.statement.source_component", "So
 f.to_system = ProtoField.uint8("cleitonq.statement.target_system", "Target system")
 f.to_component = ProtoField.uint8("cleitonq.statement.target_component", "Target component")
 f.message_id = ProtoField.uint24("cleitonq.statement.message_id", "MAVLink message")
-f.origin = ProtoField.bytes("cleitonq.statement.origin", "Origin of the log")
+f.origin = ProtoField.bytes("cleitonq.statement.origin", "Origin")
 f.record = ProtoField.uint64("cleitonq.statement.record", "Record")
 f.time = ProtoField.int64("cleitonq.statement.time_us", "Time of the record, µs since 1970")
 f.payload = ProtoField.bytes("cleitonq.statement.payload", "MAVLink payload")
@@ -99,6 +99,16 @@ f.ciphertext = ProtoField.bytes("cleitonq.session.ciphertext", "Ciphertext")
 f.role = ProtoField.uint8("cleitonq.session.role", "Sender", base.DEC, roles)
 f.id = ProtoField.bytes("cleitonq.session.id", "Session")
 f.tag = ProtoField.bytes("cleitonq.session.tag", "Tag")
+f.flags = ProtoField.uint8("cleitonq.anchor.flags", "Flags", base.HEX)
+f.frames_alone = ProtoField.bool("cleitonq.anchor.frames", "Frames alone, without times", 8, nil, 1)
+f.last = ProtoField.bool("cleitonq.anchor.last", "Last of the series", 8, nil, 2)
+f.number = ProtoField.uint64("cleitonq.anchor.number", "Number")
+f.previous = ProtoField.bytes("cleitonq.anchor.previous", "Digest of the anchor before")
+f.first = ProtoField.uint64("cleitonq.anchor.first", "First leaf")
+f.leaves = ProtoField.uint32("cleitonq.anchor.count", "Leaves")
+f.from = ProtoField.int64("cleitonq.anchor.from_us", "First record, µs since 1970")
+f.untl = ProtoField.int64("cleitonq.anchor.until_us", "Last record, µs since 1970")
+f.root = ProtoField.bytes("cleitonq.anchor.root", "Root")
 f.body = ProtoField.bytes("cleitonq.statement.body", "Body")
 
 -- Notes of seals.
@@ -328,6 +338,14 @@ local function statement(tree, tvb)
   elseif kind == 5 then
     at = add(tree, tvb, at, { { f.role, 1 }, { f.id, 16 } })
     ends(tree, tvb, at, f.tag, 32)
+  elseif kind == 6 then
+    at = add(tree, tvb, at, { { f.signer, 32 }, { f.origin, 16 }, { f.flags, 1 } })
+    if at then
+      tree:add(f.frames_alone, tvb(at - 1, 1))
+      tree:add(f.last, tvb(at - 1, 1))
+      at = add(tree, tvb, at, { { f.number, 8 }, { f.previous, 32 }, { f.first, 8 }, { f.leaves, 4 }, { f.from, 8 }, { f.untl, 8 }, { f.root, 32 } })
+    end
+    ends(tree, tvb, at, f.signature, SIGNATURE)
   else
     local n = tvb(2, 2):le_uint()
     at = add(tree, tvb, at, { { f.body, n } })
@@ -447,7 +465,7 @@ local function chunk(tvb, pinfo, root)
     for _, number in ipairs(m.frames) do tree:add(f.fragment, number):set_generated() end
     message(tree, head.type, m.whole)
   end
-  return name
+  return string.format("%s %d/%d", name, head.seq + 1, head.count)
 end
 
 -- frames calls each(start, length, id) for the MAVLink frames that a datagram consists of, and

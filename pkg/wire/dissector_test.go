@@ -2,6 +2,7 @@ package wire_test
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
@@ -81,8 +82,13 @@ func dissect(t *testing.T, path string, options []string, fields ...string) [][]
 		}
 	}
 	var rows [][]string
+	booleans := map[string]string{"True": "1", "False": "0"} // as tshark 4.2 and later spell them
 	for line := range strings.Lines(out.String()) {
-		rows = append(rows, strings.Split(strings.TrimSuffix(line, "\n"), "\t"))
+		row := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
+		for i, v := range row {
+			row[i] = cmp.Or(booleans[v], v)
+		}
+		rows = append(rows, row)
 	}
 	return rows
 }
@@ -150,6 +156,10 @@ func TestDissector(t *testing.T) {
 	v1 := slices.Concat([]byte{76, 0, 1, 1, 8, 0, 0, 0, 0, 0, 0, 0, 4, 0, 'a', 'b', 'c', 'd'}, make([]byte, 4627))
 	init := slices.Concat([]byte{255, 0x40, 0x42, 0x0f, 0, 0, 0, 0, 0}, bytes.Repeat([]byte{5}, 1568))
 
+	anchor := slices.Concat([]byte{2, 6, 149, 0}, stationID[:], bytes.Repeat([]byte{0xA0}, 16), []byte{2, 5, 0, 0, 0, 0, 0, 0, 0},
+		bytes.Repeat([]byte{0xA1}, 32), []byte{0, 4, 0, 0, 0, 0, 0, 0, 200, 0, 0, 0}, make([]byte, 7), []byte{1}, make([]byte, 7), []byte{2},
+		bytes.Repeat([]byte{0xA2}, 32), make([]byte, 4627))
+
 	messages := []struct {
 		typ     chunk.Type
 		message []byte
@@ -174,6 +184,11 @@ func TestDissector(t *testing.T) {
 		}},
 		{chunk.Note, note, map[string]string{
 			"note.log": strings.Repeat("ab", 16), "note.number": "3", "note.parts": "1", "note.text": strings.ReplaceAll(text, "\n", `\n`),
+		}},
+		{chunk.Anchor, anchor, map[string]string{
+			"statement.signer": hex.EncodeToString(stationID[:]), "statement.origin": strings.Repeat("a0", 16), "anchor.last": "1", "anchor.frames": "0",
+			"anchor.number": "5", "anchor.previous": strings.Repeat("a1", 32), "anchor.first": "1024", "anchor.count": "200",
+			"anchor.from_us": fmt.Sprint(int64(1) << 56), "anchor.until_us": fmt.Sprint(int64(2) << 56), "anchor.root": strings.Repeat("a2", 32),
 		}},
 		{chunk.SignedCommand, v1, map[string]string{"v1.message_id": "76", "v1.nonce": "8", "v1.payload": "61626364"}},
 		{chunk.SessionInit, init, map[string]string{"v1.initiator": "255", "v1.time_us": "1000000"}},
