@@ -22,7 +22,7 @@ func (out *linkOutcome) page() *report.Page {
 		{Name: "Telemetry", Value: report.String(fmt.Sprintf("%s, %s", out.mix.What, bitText(out.mix.bytesPerS()*8)))},
 		{Name: "Settings", Value: report.String(fmt.Sprintf("%s, notes %s, commands %s, sessions %s, %s", asked, everyText(o.every), o.commands, o.sessions, o.wire))},
 	}, report.Heading("Share of the link"), out.shares(), report.Paragraph(fmt.Sprintf("Packets: what is around each frame. Fits: all together take at most %s.", o.most)),
-		report.Heading("Time until it has arrived"), out.times(), report.Paragraph("Beside the telemetry; alone: if there were none, because it leaves no room."),
+		report.Heading("Time until it has arrived"), out.times(), report.Paragraph("Beside the telemetry with its packets; alone: if there were none, because it leaves no room."),
 		report.Heading("How far each setting could go"), out.settings(), report.Paragraph("If the others stay as they are; alone: if there were nothing else, because they leave no room.")}}
 	if len(out.links) <= 3 {
 		for _, r := range out.links {

@@ -121,16 +121,21 @@ func Room(used, one Use, most float64) float64 {
 	return rate
 }
 
+// way returns the channel of a direction and the parts of the link that it takes.
+func (l *Link) way(d Direction) (c *Channel, air, serial int) {
+	switch {
+	case d == Down:
+		return &l.Down, airDown, serialDown
+	case l.Shared:
+		return &l.Up, airDown, serialUp
+	}
+	return &l.Up, airUp, serialUp
+}
+
 // Use returns what an event takes of the link.
 func (l *Link) Use(e Event) (u Use) {
 	for _, s := range e {
-		c, air, serial := &l.Down, airDown, serialDown
-		if s.Direction == Up {
-			c, serial = &l.Up, serialUp
-			if !l.Shared {
-				air = airUp
-			}
-		}
+		c, air, serial := l.way(s.Direction)
 		u[air] += c.air(s.Frames)
 		u[serial] += c.serial(s.Bytes())
 	}
@@ -177,24 +182,21 @@ func (c *Channel) serial(bytes int) float64 {
 }
 
 // Delay returns how long an event takes until its last frame has arrived, one send after the other, when used is taken
-// by others all the time, and false if nothing is left for it. Packets of messages that are not full are counted whole.
+// by others all the time, and false if they leave nothing of what it needs. Packets of messages that are not full are
+// counted whole.
 func (l *Link) Delay(e Event, used Use) (time.Duration, bool) {
-	left := 1 - used.Load()
-	if left <= 0 {
-		return 0, false
-	}
 	total := 0.0
 	for _, s := range e {
-		c := &l.Down
-		if s.Direction == Up {
-			c = &l.Up
+		c, air, serial := l.way(s.Direction)
+		if used[air] >= 1 || used[serial] >= 1 {
+			return 0, false
 		}
-		air := c.air(s.Frames)
+		onAir := c.air(s.Frames)
 		if c.Packs {
 			bytes := s.Bytes()
-			air = c.took(float64(bytes), math.Ceil(float64(bytes)/float64(c.Packet)))
+			onAir = c.took(float64(bytes), math.Ceil(float64(bytes)/float64(c.Packet)))
 		}
-		total += max(air, c.serial(s.Bytes()))/left + c.Latency.Seconds()
+		total += max(onAir/(1-used[air]), c.serial(s.Bytes())/(1-used[serial])) + c.Latency.Seconds()
 	}
 	if total > math.MaxInt64/2e9 {
 		return 0, false

@@ -87,8 +87,20 @@ func TestDelay(t *testing.T) {
 	if d, ok := plain.Delay(event, Use{}); d != 2*time.Second || !ok {
 		t.Errorf("idle: %v, %v", d, ok)
 	}
+	if d, ok := plain.Delay(event, Use{0.5}); d != 3*time.Second || !ok {
+		t.Errorf("half of one way taken: %v, %v", d, ok)
+	}
+	plain.Shared = true
 	if d, ok := plain.Delay(event, Use{0.5}); d != 4*time.Second || !ok {
-		t.Errorf("half taken: %v, %v", d, ok)
+		t.Errorf("half of a shared medium taken: %v, %v", d, ok)
+	}
+	plain.Shared = false
+	if d, ok := plain.Delay(event[1:], Use{1}); d != time.Second || !ok {
+		t.Errorf("the other way full: %v, %v", d, ok)
+	}
+	radio := sik()
+	if d, _ := radio.Delay(Event{{Up, []int{252}}}, Use{serialDown: 0.9}); d.Round(time.Microsecond) != (131*time.Millisecond + 43750*time.Microsecond) {
+		t.Errorf("the wire of the other way: %v", d)
 	}
 	if _, ok := plain.Delay(event, Use{1}); ok {
 		t.Error("a full link carries more")
