@@ -63,7 +63,8 @@ Options:
     -o, --output NAME           write NAME.cqtap and NAME.cqtags, for a single
                                 LOG
         --every N|DUR|N,DUR     how long a window is: so many records, so much
-                                time of flight, or what is over first (256,10s)
+                                time of flight, or what is over first (256,10s);
+                                "all" is one window for the whole log
         --frames                anchor frames without the recorder's times: what
                                 other recorders of the link have, too
         --no-tags               write no tag archive
@@ -131,8 +132,12 @@ func (o *tapOptions) parse() (err error) {
 // maxDraftCount is how many tags an anchor of the TAP draft counts.
 const maxDraftCount = 1<<16 - 1
 
-// parseWindows reads a number of records, a time, or both with a comma between them.
+// parseWindows reads a number of records, a time, both with a comma between them, or
+// "all".
 func parseWindows(every string) (o wire.AnchorOptions, err error) {
+	if every == "all" {
+		return wire.AnchorOptions{Count: wire.MaxAnchorCount, Span: -1}, nil
+	}
 	count, span, both := strings.Cut(every, ",")
 	n, errN := strconv.ParseUint(count, 10, 32)
 	if errN != nil && !both {

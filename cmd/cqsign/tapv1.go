@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+	"fmt"
 	"io"
 	"time"
 
@@ -17,7 +19,10 @@ func readSessionKey(path string) (session [cleitonq.KeySize]byte, err error) {
 		return session, err
 	}
 	defer clear(data)
-	return cleitonq.ParseSessionKey(data)
+	if session, err = cleitonq.ParseSessionKey(data); err != nil {
+		return session, fmt.Errorf("%q: %w", path, err)
+	}
+	return session, nil
 }
 
 // makeV1 anchors a log in CleitonQ's formats.
@@ -76,6 +81,9 @@ func (j *tapJob) makeV1(in io.Reader, anchors, tags io.Writer, r *tapResult) err
 	}
 	if err != nil {
 		return err
+	}
+	if sum.Records == 0 {
+		return errors.New("it has no record, and version 1 cannot anchor nothing")
 	}
 	r.contents(&sum)
 	return nil

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"strconv"
 
@@ -32,7 +33,10 @@ func readSessionKey(path string) (session [cleitonq.KeySize]byte, err error) {
 		return session, err
 	}
 	defer clear(data)
-	return cleitonq.ParseSessionKey(data)
+	if session, err = cleitonq.ParseSessionKey(data); err != nil {
+		return session, fmt.Errorf("%q: %w", path, err)
+	}
+	return session, nil
 }
 
 // readV1 reads CleitonQ's anchors. Nil means that v has its verdict.
