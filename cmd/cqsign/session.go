@@ -26,6 +26,7 @@ func sessionCommand() *cobra.Command {
     cqsign session confirm --state STATE [--session FILE] [MESSAGE]
     cqsign session tag --session FILE [PAYLOAD]
     cqsign session seal --session FILE [PAYLOAD]
+    cqsign session init|accept --v1 ...
 
 Runs the handshake between a vehicle and a ground station, each with its key
 made by cqkeygen and the other's public key. Each step reads the other side's
@@ -39,7 +40,9 @@ message and writes its own, through files or pipes:
 
 Both sides then print the same session id, and with --session have the session's
 keys in a file, which "cqsign session tag" and "seal" make packets with and
-"cqverify session open" checks and opens them.`,
+"cqverify session open" checks and opens them.
+
+"init" and "accept" are CleitonQ's SESSION_INIT, which protects much less.`,
 		Example: `    $ cqkeygen -o vehicle; cqkeygen -o ground
     $ cqsign session offer -k vehicle.key --peer ground.pub --state v.state |\
       cqsign session answer -k ground.key --peer vehicle.pub --state g.state |\
@@ -52,7 +55,8 @@ keys in a file, which "cqsign session tag" and "seal" make packets with and
 			return cli.Hint(cli.Usagef("no step given"), "the steps are offer, answer and confirm; tag and seal make packets")
 		},
 	}
-	cmd.AddCommand(offerCommand(), answerCommand(), confirmCommand(), packetCommand(wire.Tagged), packetCommand(wire.Sealed))
+	cmd.AddCommand(offerCommand(), answerCommand(), confirmCommand(), packetCommand(wire.Tagged), packetCommand(wire.Sealed),
+		initCommand(), acceptCommand())
 	return cmd
 }
 

@@ -18,13 +18,15 @@ func TestSessionSchema(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	schema, err := jsonschema.NewCompiler().Compile(filepath.Join(root, "docs", "schema", "cqsign-session.json"))
-	if err != nil {
-		t.Fatal(err)
+	schemas := map[bool]*jsonschema.Schema{}
+	for v1, name := range map[bool]string{false: "cqsign-session.json", true: "cqsign-session-v1.json"} {
+		if schemas[v1], err = jsonschema.NewCompiler().Compile(filepath.Join(root, "docs", "schema", name)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	t.Chdir(t.TempDir())
-	for _, name := range []string{"vehicle", "ground"} {
-		k, err := keyfile.Generate(keyfile.Sign, keyfile.Comments{})
+	for name, kind := range map[string]keyfile.Kind{"vehicle": keyfile.Sign, "ground": keyfile.Sign, "drone": keyfile.KEM} {
+		k, err := keyfile.Generate(kind, keyfile.Comments{})
 		if err == nil {
 			err = keyfile.WritePair(name, k, keyfile.PEM, nil)
 		}
@@ -39,6 +41,8 @@ func TestSessionSchema(t *testing.T) {
 		"confirm --state v -o 3 2",
 		"confirm --state g --session gs -o 4 3",
 		"confirm --state v --session vs 4",
+		"init --v1 --peer drone.pub --session k1 -o 5 --quiet",
+		"accept --v1 -k drone.key --session k2 5 --quiet",
 	} {
 		code, stdout, stderr := run(context.Background(), strings.NewReader(""), append([]string{"session"}, strings.Fields(step+" --json")...)...)
 		if code != 0 || stderr != "" {
@@ -46,7 +50,7 @@ func TestSessionSchema(t *testing.T) {
 		}
 		value, err := jsonschema.UnmarshalJSON(strings.NewReader(stdout))
 		if err == nil {
-			err = schema.Validate(value)
+			err = schemas[strings.Contains(step, "--v1")].Validate(value)
 		}
 		if err != nil {
 			t.Errorf("%s: %v\n%s", step, err, stdout)
