@@ -51,19 +51,39 @@ func TestInterrupted(t *testing.T) {
 
 // TestSchema validates real output against docs/schema/cqkeygen-inspect.json.
 func TestSchema(t *testing.T) {
+	files := testFiles(t, "keys", "test-*")
+	value := validated(t, "cqkeygen-inspect.json", append([]string{"inspect", "--json"}, files...)...)
+	if n := len(value.(map[string]any)["keys"].([]any)); n != len(files) {
+		t.Errorf("%d keys reported, want %d", n, len(files))
+	}
+}
+
+// testFiles returns the files of testdata that fit a pattern.
+func testFiles(t *testing.T, folder, pattern string) []string {
+	t.Helper()
 	root, err := clitest.Root()
 	if err != nil {
 		t.Fatal(err)
 	}
-	schema, err := jsonschema.NewCompiler().Compile(filepath.Join(root, "docs", "schema", "cqkeygen-inspect.json"))
+	files, err := filepath.Glob(filepath.Join(root, "testdata", folder, pattern))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no files %s in testdata/%s: %v", pattern, folder, err)
+	}
+	return files
+}
+
+// validated runs cqkeygen and returns the JSON it prints, which must fit a schema.
+func validated(t *testing.T, schema string, args ...string) any {
+	t.Helper()
+	root, err := clitest.Root()
 	if err != nil {
 		t.Fatal(err)
 	}
-	files, err := filepath.Glob(filepath.Join(root, "testdata", "keys", "test-*"))
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no keys to inspect: %v", err)
+	compiled, err := jsonschema.NewCompiler().Compile(filepath.Join(root, "docs", "schema", schema))
+	if err != nil {
+		t.Fatal(err)
 	}
-	code, stdout, stderr := run(context.Background(), nil, append([]string{"inspect", "--json"}, files...)...)
+	code, stdout, stderr := run(context.Background(), nil, args...)
 	if code != 0 {
 		t.Fatalf("exit %d\n%s", code, stderr)
 	}
@@ -71,12 +91,10 @@ func TestSchema(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := schema.Validate(value); err != nil {
+	if err := compiled.Validate(value); err != nil {
 		t.Errorf("%v\n%s", err, stdout)
 	}
-	if n := len(value.(map[string]any)["keys"].([]any)); n != len(files) {
-		t.Errorf("%d keys reported, want %d", n, len(files))
-	}
+	return value
 }
 
 // TestExamples runs the examples of the help, in order and in one folder, but

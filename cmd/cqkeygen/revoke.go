@@ -4,11 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -165,7 +162,7 @@ func (v *revocation) run(cmd *cobra.Command) error {
 	if err := cmd.Context().Err(); err != nil {
 		return err
 	}
-	if err := list.Sign(rootName(file.Private.Label, v.root), der, file.Private.Signer().Sign); err != nil {
+	if err := list.Sign(keyring.SignerName(file.Private.Label, v.root), der, file.Private.Signer().Sign); err != nil {
 		return err
 	}
 	if err := v.write(cmd, list, before); err != nil {
@@ -252,23 +249,4 @@ func (v *revocation) write(cmd *cobra.Command, list *trust.List, before []byte) 
 		}
 	}
 	return write(cmd, v.output, list.Bytes(), cli.CreateOptions{Force: before != nil})
-}
-
-// rootName makes a name for the signature line of the key's label or file name.
-func rootName(label, path string) string {
-	name := label
-	if name == "" {
-		name = strings.TrimSuffix(filepath.Base(path), ".key")
-	}
-	name = strings.Map(func(r rune) rune {
-		if r == '+' || unicode.IsSpace(r) || !unicode.IsPrint(r) {
-			return '-'
-		}
-		return r
-	}, name)
-	for len(name) > 128 {
-		_, n := utf8.DecodeLastRuneInString(name)
-		name = name[:len(name)-n]
-	}
-	return name
 }

@@ -2,50 +2,21 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"github.com/santhosh-tekuri/jsonschema/v6"
-
-	"cqkit/cmd/internal/cli/clitest"
 )
 
 // TestTrustSchema validates real output of trust show against its schema.
 func TestTrustSchema(t *testing.T) {
-	root, err := clitest.Root()
-	if err != nil {
-		t.Fatal(err)
+	files := append(testFiles(t, "trust", "*.trust"), testFiles(t, "trust", "*.revoked")...)
+	value := validated(t, "cqkeygen-trust.json", append([]string{"trust", "show", "--json"}, files...)...)
+	shown := value.(map[string]any)["files"].([]any)
+	if len(shown) != len(files) {
+		t.Fatalf("%d files shown, want %d", len(shown), len(files))
 	}
-	schema, err := jsonschema.NewCompiler().Compile(filepath.Join(root, "docs", "schema", "cqkeygen-trust.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	files, err := filepath.Glob(filepath.Join(root, "testdata", "trust", "*.trust"))
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no trust files to show: %v", err)
-	}
-	files = append(files, filepath.Join(root, "testdata", "trust", "fleet.revoked"))
-	code, stdout, stderr := run(context.Background(), nil, append([]string{"trust", "show", "--json"}, files...)...)
-	if code != 0 {
-		t.Fatalf("exit %d\n%s", code, stderr)
-	}
-	value, err := jsonschema.UnmarshalJSON(strings.NewReader(stdout))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := schema.Validate(value); err != nil {
-		t.Errorf("%v\n%s", err, stdout)
-	}
-	var got struct {
-		Files []struct{ Keys, Revocations []any }
-	}
-	if err := json.Unmarshal([]byte(stdout), &got); err != nil || len(got.Files) != len(files) {
-		t.Fatalf("%d files, want %d: %v", len(got.Files), len(files), err)
-	}
-	if last := got.Files[len(files)-1]; len(last.Revocations) == 0 {
+	if last := shown[len(files)-1].(map[string]any); len(last["revocations"].([]any)) == 0 {
 		t.Error("the list shows no revocations")
 	}
 }

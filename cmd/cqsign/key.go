@@ -3,9 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
-	"path/filepath"
 	"strings"
-	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -29,7 +27,7 @@ func loadKey(cmd *cobra.Command, o *options) (seal.SigningKey, string, error) {
 	}
 	name := o.name
 	if name == "" {
-		name = signerName(private.Label, o.key)
+		name = keyring.SignerName(private.Label, o.key)
 	}
 	return seal.SigningKey{Private: private.Signer(), Fingerprint: private.Public().Fingerprint()}, name, nil
 }
@@ -41,22 +39,4 @@ type wrongKind struct {
 
 func (e *wrongKind) Error() string {
 	return fmt.Sprintf("%q: a %v key (%s) cannot seal a log", e.path, e.kind, e.kind.Algorithm())
-}
-
-// signerName makes a signer's name of the key's label or, without one, its file name.
-func signerName(label, path string) string {
-	name := label
-	if name == "" {
-		name = strings.TrimSuffix(filepath.Base(path), ".key")
-	}
-	name = strings.Map(func(r rune) rune {
-		if r == '+' || unicode.IsSpace(r) || !unicode.IsPrint(r) {
-			return '-'
-		}
-		return r
-	}, name)
-	for seal.CheckSignerName(name) != nil && len(name) > 1 {
-		name = name[:len(name)-1] // too long, or cut inside a character
-	}
-	return name
 }

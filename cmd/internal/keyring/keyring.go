@@ -90,7 +90,7 @@ func (l *loader) path(path string) error {
 		}
 		err := l.file(filepath.Join(path, e.Name()))
 		var kind *wrongKind
-		if errors.As(err, &kind) {
+		if errors.As(err, &kind) && filepath.Ext(e.Name()) == ".pub" {
 			continue // a folder may hold the keys of other uses, too
 		}
 		if err != nil {

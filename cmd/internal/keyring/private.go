@@ -4,7 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -29,6 +32,29 @@ func ReadPrivate(cmd *cobra.Command, name, passphraseFile string) (*keyfile.Priv
 	k, err := store.Read(cmd.Context(), u)
 	return k, NamedToken(u, err)
 }
+
+// SignerName makes the name for a signature line of a key's label or, without one, of
+// the name of its file or object.
+func SignerName(label, path string) string {
+	name := label
+	if name == "" {
+		name = strings.TrimSuffix(filepath.Base(path), ".key")
+	}
+	name = strings.Map(func(r rune) rune {
+		if r == '+' || unicode.IsSpace(r) || !unicode.IsPrint(r) {
+			return '-'
+		}
+		return r
+	}, name)
+	for len(name) > maxSignerName {
+		_, n := utf8.DecodeLastRuneInString(name)
+		name = name[:len(name)-n]
+	}
+	return name
+}
+
+// maxSignerName is the greatest length of a name on a signature line, in bytes.
+const maxSignerName = 128
 
 // Token parses the URI of a seed in a PKCS#11 token and returns the store to reach it
 // with. The PIN is read where the URI says, or asked for on the terminal.
