@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"cqkit/pkg/chunk"
@@ -313,6 +314,37 @@ func TestDissectorDirt(t *testing.T) {
 		if got := strings.Join(rows[i-1], "\t"); got != want {
 			t.Errorf("packet %d: got %q, want %q", i, got, want)
 		}
+	}
+}
+
+// TestDissectorLive captures what the example sends, and finds the whole story in it.
+func TestDissectorLive(t *testing.T) {
+	var mu sync.Mutex
+	var packets [][]byte
+	see := func(datagram []byte) {
+		mu.Lock()
+		defer mu.Unlock()
+		packets = append(packets, overUDP(datagram))
+	}
+	onAir.Store(&see)
+	Example_live()
+	onAir.Store(nil)
+	mu.Lock()
+	defer mu.Unlock()
+	rows := dissect(t, capture(t, linkEthernet, packets), nil, "cleitonq.type", "cleitonq.system", "cleitonq.statement.kind", "cleitonq.session.role",
+		"cleitonq.statement.nonce", "cleitonq.statement.message_id", "cleitonq.message.len", "cleitonq.malformed", "cleitonq.variant")
+	var got []string
+	for _, row := range rows {
+		if row[6] != "" || row[7] != "" || row[8] != "" {
+			got = append(got, strings.Join(row, " "))
+		}
+	}
+	want := []string{
+		"4 1 3    6328  ", "5 255 4    6360  ", "6 1 5 1   53  ", "6 255 5 2   53  ",
+		"2 255 1  1 76 4760  ", "2 255 1  2 76 4760  ", "2 255 1  2 76 4760  ", // the thief's, too
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"cqkit/pkg/chunk"
@@ -194,6 +195,9 @@ func relayUDP(a, b *peer) *udpRelay {
 	return &r
 }
 
+// onAir sees each datagram that comes to a relay, as a capture on the link would.
+var onAir atomic.Pointer[func(datagram []byte)]
+
 // pass lets datagrams through in pairs, the second first.
 func (r *udpRelay) pass(from, via *net.UDPConn, to net.Addr, keep bool) {
 	buffer := make([]byte, 65536)
@@ -204,6 +208,9 @@ func (r *udpRelay) pass(from, via *net.UDPConn, to net.Addr, keep bool) {
 			from.SetReadDeadline(time.Now().Add(20 * time.Millisecond))
 		}
 		n, err := from.Read(buffer)
+		if see := onAir.Load(); see != nil && err == nil {
+			(*see)(buffer[:n])
+		}
 		switch {
 		case err == nil && waiting == nil:
 			waiting = append([]byte{}, buffer[:n]...)
