@@ -25,6 +25,7 @@ type sealer struct {
 	seeds  *tlog.Seeds
 	signer string
 	nonces nonce.Source
+	inside bool // put the seal inside the log, in place of beside it
 }
 
 func newSealer(t testing.TB) *sealer {
@@ -55,14 +56,30 @@ func (s *sealer) seal(log []byte, path, name string, every uint64, index bool) [
 	if index {
 		o.Index = prefixes
 	}
+	var inside bytes.Buffer
+	if s.inside {
+		o.Embed = &inside
+	}
 	key := seal.SigningKey{Private: s.key.Signer(), Fingerprint: s.key.Fingerprint()}
 	data, _, err := seal.Sign(bytes.NewReader(log), s.seeds, key, o)
 	if err != nil {
 		s.t.Fatal(err)
 	}
+	if s.inside {
+		data, path = inside.Bytes(), strings.TrimSuffix(path, ".cqseal")
+	}
 	put(s.t, path, data)
 	if index {
 		put(s.t, strings.TrimSuffix(path, ".cqseal")+".cqidx", prefixes.Bytes())
+	}
+	return data
+}
+
+func readFile(t testing.TB, path string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
 	}
 	return data
 }
@@ -124,6 +141,16 @@ func goldenFiles(t *testing.T) string {
 	dirty := slices.Concat(whole[:len(flight[0])], []byte("console text"), whole[len(flight[0]):])
 	s.seal(dirty, at("dirty.cqseal"), "dirtier.tlog", 0, true)
 	put(t, at("dirtier.tlog"), bytes.Replace(dirty, []byte("console text"), []byte("consul's test"), 1))
+
+	s.inside = true
+	embedded := s.seal(whole, at("inside.tlog.cqseal"), "inside.tlog", 500, true)
+	s.inside = false
+	s.seal(embedded, at("both.tlog.cqseal"), "both.tlog", 0, true)
+	put(t, at("both.tlog"), embedded)
+	// Behind the first note's carriers: record 700 is not the 700th of the file any more.
+	at700 := bytes.Index(embedded, flight[700])
+	put(t, at("inside-altered.tlog"), embedded[:at700], other[3], embedded[at700+len(flight[700]):])
+	put(t, at("inside-altered.tlog.cqidx"), readFile(t, at("inside.tlog.cqidx")))
 
 	put(t, at("secret.tlog"), secret...)
 	put(t, at("link.raw"), made(t, "raw", 300, 4)...)

@@ -108,7 +108,11 @@ func (v *verdict) footnote() string {
 			from = " Senders are system/component."
 		}
 	}
-	return "Records count from 0 and are those of the sealed log" + now + ". Times are UTC, " +
+	inside := ""
+	if v.Embedded != nil && v.Embedded.Counts {
+		inside = ` Bytes, and records with "now", count those that carry the seal, too.`
+	}
+	return "Records count from 0 and are those of the sealed log" + now + "." + inside + " Times are UTC, " +
 		"of the first record of a run, or of the one beside what is missing." + from
 }
 
