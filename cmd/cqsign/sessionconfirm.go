@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -27,7 +28,10 @@ STATE remembers, and goes on:
     a vehicle with the ground        opens the session and removes STATE; there
     station's confirmation           is nothing to write
 
-A message that is refused changes nothing: the genuine one can still come.
+A message that is refused changes nothing: the genuine one can still come. If
+the other side's message comes again, because the confirmation was lost, the
+same confirmation is written again; a ground station whose session is open
+already gives its session as STATE for that.
 
 Options:
         --state STATE      what the step before remembered
@@ -81,25 +85,61 @@ func confirm(cmd *cobra.Command, o *sessionOptions, args []string) error {
 		}
 		return openSession(cmd, o, session, session.Confirmation())
 	case *wire.Confirming:
+		if s.Took(message) { // the confirmation was lost
+			return confirmAgain(cmd, o, s, message)
+		}
 		session, err := s.Accept(message)
 		if err != nil {
 			if _, isAnswer := wire.ParseSessionAnswer(message); isAnswer == nil {
-				err = cli.Hint(err, "an answer has been taken already: what comes now is the ground station's confirmation")
+				err = cli.Hint(err, "another answer has been taken already: what comes now is the ground station's confirmation")
 			}
 			return refused("confirmation", err)
 		}
 		return openSession(cmd, o, session, nil)
+	case *wire.Session:
+		if s.Role() == wire.GroundStation && o.session == "" {
+			if err := s.Confirmed(message); err != nil {
+				return refused("confirmation", err)
+			}
+			return sendAgain(cmd, o, s)
+		}
 	}
 	return cli.Hint(fmt.Errorf("%q holds an open session", o.state), "there is nothing left to confirm; give it to tag, seal or open with --session")
+}
+
+// confirmAgain writes a vehicle's confirmation once more.
+func confirmAgain(cmd *cobra.Command, o *sessionOptions, c *wire.Confirming, answer []byte) error {
+	if err := errors.Join(o.notOpen(), o.checkJSON()); err != nil {
+		return err
+	}
+	out, err := createMessage(cmd, o.output, o.force)
+	if err != nil {
+		return err
+	}
+	defer out.Close()
+	return o.confirmed(cmd, out, c, answer)
+}
+
+// sendAgain writes an open ground station's confirmation once more.
+func sendAgain(cmd *cobra.Command, o *sessionOptions, s *wire.Session) error {
+	if err := o.checkJSON(); err != nil {
+		return err
+	}
+	out, err := createMessage(cmd, o.output, o.force)
+	if err != nil {
+		return err
+	}
+	defer out.Close()
+	if err := writeMessage(out, s.Confirmation()); err != nil {
+		return err
+	}
+	return o.opened(cmd, s)
 }
 
 // takeAnswer uses an offer up. Its key is gone from the state before the confirmation
 // goes out.
 func takeAnswer(cmd *cobra.Command, o *sessionOptions, offering *wire.Offering, message []byte) error {
-	if o.session != "" {
-		return cli.Hint(cli.Usagef("--session with an answer: the session is not open yet"), "give it when the ground station's confirmation comes")
-	}
-	if err := o.checkJSON(); err != nil {
+	if err := errors.Join(o.notOpen(), o.checkJSON()); err != nil {
 		return err
 	}
 	confirming, err := offering.Accept(message)
@@ -115,14 +155,27 @@ func takeAnswer(cmd *cobra.Command, o *sessionOptions, offering *wire.Offering, 
 	if err := replaceState(cmd, o.state, confirming); err != nil {
 		return err
 	}
-	if err := writeMessage(out, confirming.Message()); err != nil {
+	return o.confirmed(cmd, out, confirming, message)
+}
+
+// notOpen refuses to keep a session that is not open yet.
+func (o *sessionOptions) notOpen() error {
+	if o.session == "" {
+		return nil
+	}
+	return cli.Hint(cli.Usagef("--session with an answer: the session is not open yet"), "give it when the ground station's confirmation comes")
+}
+
+// confirmed writes a vehicle's confirmation of the answer it took.
+func (o *sessionOptions) confirmed(cmd *cobra.Command, out *cli.Output, c *wire.Confirming, answer []byte) error {
+	if err := writeMessage(out, c.Message()); err != nil {
 		return err
 	}
-	taken, err := wire.ParseSessionAnswer(message)
+	taken, err := wire.ParseSessionAnswer(answer)
 	if err != nil {
 		return err
 	}
-	return o.tell(cmd, &sessionStep{Step: "confirmed", Session: confirming.ID().String(), Role: wire.Vehicle.String(),
+	return o.tell(cmd, &sessionStep{Step: "confirmed", Session: c.ID().String(), Role: wire.Vehicle.String(),
 		Suite: taken.Suite.String(), Vehicle: taken.Vehicle.String(), Ground: taken.Ground.String()})
 }
 
@@ -153,6 +206,10 @@ func openSession(cmd *cobra.Command, o *sessionOptions, session *wire.Session, c
 	if err := removeState(o.state); err != nil {
 		return err
 	}
-	return o.tell(cmd, &sessionStep{Step: "open", Session: session.ID().String(), Role: session.Role().String(),
-		Suite: session.Suite().String(), Vehicle: session.Vehicle().String(), Ground: session.Ground().String()})
+	return o.opened(cmd, session)
+}
+
+func (o *sessionOptions) opened(cmd *cobra.Command, s *wire.Session) error {
+	return o.tell(cmd, &sessionStep{Step: "open", Session: s.ID().String(), Role: s.Role().String(),
+		Suite: s.Suite().String(), Vehicle: s.Vehicle().String(), Ground: s.Ground().String()})
 }

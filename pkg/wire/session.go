@@ -72,6 +72,16 @@ func (s *Session) Confirmation() []byte {
 	return s.keys.confirmation(s.keys.role)
 }
 
+// Confirmed checks that message is the other end's confirmation of this session. To a ground
+// station that it comes to again it says that its own was lost, and is to be sent again. The
+// error is [ErrMalformed], [ErrConfirmation] or [ErrWiped].
+func (s *Session) Confirmed(message []byte) error {
+	if s.wiped.Load() {
+		return ErrWiped
+	}
+	return s.keys.confirmedBy(s.keys.role.Other(), message)
+}
+
 // packetKeys are the keys of one sender, with the receiver's memory of what came.
 type packetKeys struct {
 	from         Address

@@ -476,6 +476,18 @@ func TestConfirmationsLost(t *testing.T) {
 	if first != second || !bytes.Equal(first.Confirmation(), second.Confirmation()) {
 		t.Error("the confirmation that came again made another session")
 	}
+	other := shake(t, v, g, MLKEM1024)
+	if !c.Took(a.Message()) || c.Took(other.answer) || c.Took(o.Message()) || c.Took(nil) {
+		t.Error("the vehicle does not know which answer it took")
+	}
+	if err := second.Confirmed(c.Message()); err != nil {
+		t.Error(err)
+	}
+	for _, m := range [][]byte{other.byVehicle, second.Confirmation(), a.Message(), nil} {
+		if second.Confirmed(m) == nil {
+			t.Errorf("the session is confirmed by %x", m[:min(len(m), 40)])
+		}
+	}
 	vs := must(c.Accept(second.Confirmation()))(t)
 	if again := must(c.Accept(first.Confirmation()))(t); again != vs {
 		t.Error("the confirmation that came again made another session")

@@ -154,6 +154,13 @@ type Confirming struct{ unconfirmed }
 // station's comes.
 func (c *Confirming) Message() []byte { return c.keys.confirmation(Vehicle) }
 
+// Took reports whether message is the answer that was taken. When it comes again, the
+// confirmation was lost, and is to be sent again.
+func (c *Confirming) Took(message []byte) bool {
+	a, err := ParseSessionAnswer(message)
+	return err == nil && transcriptOf(a.Offer, a.digest) == c.keys.transcript
+}
+
 // Accept takes the ground station's confirmation and opens the session. A refused one,
 // [ErrMalformed] or [ErrConfirmation], changes nothing. One that comes again gives the
 // same session.
