@@ -41,14 +41,16 @@ func tapCommand() *cobra.Command {
 Judges each LOG against its anchors, LOG.cqtap, which "cqsign tap" made: whether
 the records are those that were anchored, all of them, in order. With the tag
 archive, LOG.cqtags, it names the records that are not; without it, the windows.
-Without a LOG it judges the archive alone. A LOG may be a folder, which stands
-for the .tlog files in it; "-" is standard input.
+Where there are no anchors beside a LOG, those are judged that it carries
+itself, sent over the link, against the frames of who sent them. Without a LOG
+the archive is judged alone. A LOG may be a folder, which stands for the .tlog
+files in it; "-" is standard input.
 
 Verdicts:
     valid      the records are those that were anchored, to the end
     open       they are so far as the anchors go, but the series has no end
     altered    records or anchors are missing, or not what they were
-    unsigned   there are no anchors
+    unsigned   there are no anchors, neither beside the log nor in it
     untrusted  the anchors are by none of the keys given, or by one that does
                not count for them
     malformed  the anchors were edited or damaged, or contradict each other
@@ -171,6 +173,7 @@ type tapVerdict struct {
 	Log      string       `json:"log,omitempty"`
 	Anchors  string       `json:"anchors,omitempty"`
 	Tags     string       `json:"tags,omitempty"`
+	Carried  *tapSource   `json:"carried,omitempty"` // the log's own anchors were judged, by whom they were sent
 	Wire     string       `json:"wire"`
 	Verdict  string       `json:"verdict"`
 	Reason   string       `json:"reason,omitempty"`
@@ -193,6 +196,12 @@ type tapVerdict struct {
 	Unprotected []string `json:"not_protected,omitempty"`
 
 	err error
+}
+
+// tapSource is who sent anchors.
+type tapSource struct {
+	System    uint8 `json:"system"`
+	Component uint8 `json:"component"`
 }
 
 // tapWindow is one anchor.

@@ -14,6 +14,7 @@ import (
 
 	"cqkit/cmd/internal/cli"
 	"cqkit/cmd/internal/cli/clitest"
+	"cqkit/pkg/chunk"
 	"cqkit/pkg/keyfile"
 	"cqkit/pkg/tlog"
 	"cqkit/pkg/wire"
@@ -252,5 +253,86 @@ func TestTapForAuditor(t *testing.T) {
 	}
 	if n != 11 || len(archive) != 0 {
 		t.Error(fmt.Sprint(n, " anchors, ", len(archive), " bytes of the archive left"))
+	}
+}
+
+// TestTapCarried judges a log by the anchors in it: a vehicle's, over its own frames, while
+// another one talks.
+func TestTapCarried(t *testing.T) {
+	schemas := compileSchemas(t)
+	b := newTapBench(t)
+	signer := b.key.Signer()
+	series := wire.NewAnchorSeries(wire.FingerprintOf(signer.Public()), wire.AnchorOptions{Frames: true})
+	var log [][]byte
+	var archive []byte
+	var own []int // of the vehicle's records
+	send := func(a *wire.Anchor, at []byte) {
+		if a == nil {
+			return
+		}
+		message, err := a.Sign(signer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		chunks, err := chunk.Cut(chunk.Chunk{Type: chunk.Anchor, Token: uint16(a.Number)}, message)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range chunks {
+			log = append(log, chunks[i].AppendFrame(bytes.Clone(at), byte(i), 1, 1))
+		}
+	}
+	for rest := b.log; len(rest) > 0; {
+		record := rest[:tlog.RecordLen(rest)]
+		rest = rest[len(record):]
+		f := tlog.Frame(record[tlog.TimeSize:])
+		if f.System() == 1 && f.Component() == 1 {
+			own = append(own, len(log))
+			tag := wire.TagOf(f)
+			archive = append(archive, tag[:]...)
+		}
+		log = append(log, record)
+		if f.System() == 1 && f.Component() == 1 {
+			send(series.Add(f, tlog.Time(record)), record[:tlog.TimeSize])
+		}
+	}
+	send(series.Close(), log[len(log)-1][:tlog.TimeSize])
+	put(t, "carried.tlog", log...)
+	code, text, v := judged(t, "carried.tlog")
+	validate(t, schemas["cqverify-tap"], text)
+	if code != 0 || v.Carried == nil || *v.Carried != (tapSource{1, 1}) || v.Covered != uint64(len(own)) || v.Anchored != uint64(len(own)) || len(own) < 1000 {
+		t.Errorf("as it was: %d, %s, %s, %+v, %d of %d", code, v.Verdict, v.Reason, v.Carried, v.Covered, len(own))
+	}
+
+	// A frame that was lost on the link; with the vehicle's archive it is known which one.
+	lost := slices.Delete(slices.Clone(log), own[500], own[500]+1)
+	put(t, "lost.tlog", lost...)
+	code, text, v = judged(t, "lost.tlog")
+	validate(t, schemas["cqverify-tap"], text)
+	if code != 1 || v.Verdict != "altered" || len(v.Findings) == 0 || !v.Findings[0].Within {
+		t.Errorf("lost: %d, %s, %+v", code, v.Verdict, v.Findings)
+	}
+	put(t, "vehicle.cqtags", archive)
+	code, text, v = judged(t, "--tags", "vehicle.cqtags", "lost.tlog")
+	validate(t, schemas["cqverify-tap"], text)
+	if code != 1 || len(v.Findings) != 1 || v.Findings[0].Kind != "dropped" || *v.Findings[0].Sealed != 500 || v.Findings[0].Count != 1 {
+		t.Errorf("lost, with the archive: %d, %s, %+v", code, v.Verdict, v.Findings)
+	}
+
+	// A frame that was changed is named by its number in the log.
+	changed := slices.Clone(log)
+	changed[own[700]] = bytes.Clone(log[own[700]])
+	changed[own[700]][tlog.TimeSize+4]++ // its sequence number
+	put(t, "changed.tlog", changed...)
+	code, _, v = judged(t, "--tags", "vehicle.cqtags", "changed.tlog")
+	if code != 1 || len(v.Findings) != 1 || v.Findings[0].Kind != "changed" || *v.Findings[0].Sealed != 700 || *v.Findings[0].Index != int64(own[700]) || *v.Findings[0].System != 1 {
+		t.Errorf("changed: %d, %s, %+v", code, v.Verdict, v.Findings)
+	}
+
+	// What another one sent is not anchored.
+	noise := slices.IndexFunc(log, func(r []byte) bool { return tlog.Frame(r[tlog.TimeSize:]).System() == 255 })
+	put(t, "less.tlog", slices.Delete(slices.Clone(log), noise, noise+1)...)
+	if code, _, v = judged(t, "less.tlog"); code != 0 {
+		t.Errorf("without another's frame: %d, %s", code, v.Reason)
 	}
 }

@@ -43,6 +43,11 @@ type anchored struct {
 	missing    uint64
 	commitment func([]wire.Tag) [32]byte
 	tag        func(seg *tlog.Segment, index uint64) wire.Tag
+
+	// wanted chooses the records that were anchored, nil for all, whose indices are then in
+	// indices.
+	wanted  func(tlog.Frame) bool
+	indices []int64
 }
 
 // one judges one log, or an archive alone if its path is "".
@@ -71,7 +76,7 @@ func (j *tapJudge) judge(path string, v *tapVerdict) error {
 		defer log.Close()
 		log.Progress = j.progress
 	}
-	a, err := j.readAnchors(path, tags, v)
+	a, err := j.readAnchors(path, log, tags, v)
 	if err != nil {
 		return err
 	}
@@ -90,11 +95,12 @@ func (j *tapJudge) judge(path string, v *tapVerdict) error {
 		return err
 	}
 	v.fill(a, c.Result(a.closed))
+	a.reindex(v.Findings)
 	return j.locate(log, v)
 }
 
 // readAnchors reads the anchors. Nil means that v has its verdict.
-func (j *tapJudge) readAnchors(path string, tags *tagFile, v *tapVerdict) (*anchored, error) {
+func (j *tapJudge) readAnchors(path string, log *logfile.Log, tags *tagFile, v *tapVerdict) (*anchored, error) {
 	v.Anchors = j.o.anchors
 	beside := v.Anchors == ""
 	if beside {
@@ -102,8 +108,8 @@ func (j *tapJudge) readAnchors(path string, tags *tagFile, v *tapVerdict) (*anch
 	}
 	in, err := cli.Open(j.cmd, v.Anchors)
 	if beside && errors.Is(err, fs.ErrNotExist) {
-		v.Anchors, v.Verdict, v.Reason = "", tapUnsigned, "there are no anchors beside the log"
-		return nil, nil
+		v.Anchors = ""
+		return j.findAnchors(log, v)
 	}
 	if err != nil {
 		return nil, err
@@ -116,13 +122,47 @@ func (j *tapJudge) readAnchors(path string, tags *tagFile, v *tapVerdict) (*anch
 	if err != nil {
 		return nil, err
 	}
+	return j.series(s, v), nil
+}
+
+// findAnchors looks for anchors that the log carries itself. Nil means that v has its
+// verdict.
+func (j *tapJudge) findAnchors(log *logfile.Log, v *tapVerdict) (*anchored, error) {
+	v.Verdict, v.Reason = tapUnsigned, "there are no anchors beside the log"
+	if j.o.v1 {
+		return nil, nil
+	}
+	v.Reason += ", nor any in it that count"
+	found, refused, err := wire.FindAnchors(io.NewSectionReader(log, 0, log.Size), j.seeds, j.keys.key)
+	if err != nil {
+		return nil, fmt.Errorf("%q: %w", log.Path, err)
+	}
+	if refused > 0 {
+		v.warn("%s carried in the log are forged, or by keys that do not count", cli.Count(int64(refused), "anchor"))
+	}
+	if len(found) == 0 {
+		return nil, nil
+	}
+	if len(found) > 1 {
+		v.warn("the log carries %s of anchors: the longest is judged", cli.Count(int64(len(found)), "series"))
+	}
+	v.Carried = &tapSource{found[0].Source.System, found[0].Source.Component}
+	a := j.series(found[0].Anchors, v)
+	if a != nil {
+		a.wanted = found[0].Anchored
+	}
+	return a, nil
+}
+
+// series takes over what a series of anchors says. Nil means that v has its verdict.
+func (j *tapJudge) series(s *wire.Anchors, v *tapVerdict) *anchored {
 	v.Verdict, v.Reason = string(s.Outcome), s.Reason
 	if s.Claimed != nil {
 		v.Signer = j.signer(s.Claimed.Signer)
 		v.Origin, v.Frames = hex.EncodeToString(s.Claimed.Origin[:]), s.Claimed.Frames
 	}
 	if len(s.List) == 0 {
-		return nil, nil
+		return nil
 	}
 	for _, a := range s.List {
 		w := tapWindow{Number: a.Number, First: a.First, Count: uint64(a.Count)}
@@ -140,7 +180,16 @@ func (j *tapJudge) readAnchors(path string, tags *tagFile, v *tapVerdict) (*anch
 			}
 			return wire.TagOf(seg.Data)
 		},
-	}, nil
+	}
+}
+
+// reindex turns the findings' numbers of what was compared into those of records.
+func (a *anchored) reindex(findings []tapFinding) {
+	for i := range findings {
+		if f := &findings[i]; a.wanted != nil && f.Index != nil && *f.Index < int64(len(a.indices)) {
+			f.Index = &a.indices[*f.Index]
+		}
+	}
 }
 
 // signer names a key by the verifier's own label.
@@ -226,8 +275,11 @@ func (j *tapJudge) present(log *logfile.Log, a *anchored, c *wire.Comparison, v 
 	}
 	var sum wire.AnchorSummary
 	err := wire.EachRecord(log.Reader(), j.seeds, func(seg *tlog.Segment) error {
-		if c != nil && seg.Kind == tlog.Record {
+		if c != nil && seg.Kind == tlog.Record && (a.wanted == nil || a.wanted(seg.Frame())) {
 			c.Presented(a.tag(seg, uint64(sum.Records)))
+			if a.wanted != nil {
+				a.indices = append(a.indices, sum.Records)
+			}
 		}
 		sum.Count(seg)
 		return nil

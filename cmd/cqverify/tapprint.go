@@ -147,7 +147,10 @@ func (v *tapVerdict) parts() []report.Part {
 			}
 		}
 		text := fmt.Sprintf("%s, %s intact; %s", cli.Count(int64(len(v.Windows)), "window"), cli.Thousands(int64(intact)), cli.Count(int64(v.Anchored), "record"))
-		if v.Frames {
+		switch {
+		case v.Carried != nil:
+			text += fmt.Sprintf(" sent by %d/%d, in the log itself", v.Carried.System, v.Carried.Component)
+		case v.Frames:
 			text += ", frames without times"
 		}
 		fields = append(fields, report.Field{Name: "anchors", Value: report.String(text)})

@@ -46,13 +46,19 @@ func ReadAnchors(r io.Reader, keys func(f Fingerprint, us int64) (*pqsig.PublicK
 	if err != nil {
 		return nil, err
 	}
+	return newAnchors(list, errs, rest), nil
+}
+
+// newAnchors judges anchors by themselves. errs is what was found wrong with each, and rest how
+// many bytes behind them are none.
+func newAnchors(list []*Anchor, errs []error, rest int) *Anchors {
 	s := &Anchors{}
 	if len(list) > 0 {
 		s.Claimed = list[0]
 	}
-	refuse := func(o AnchorOutcome, format string, args ...any) (*Anchors, error) {
+	refuse := func(o AnchorOutcome, format string, args ...any) *Anchors {
 		s.Outcome, s.Reason = o, fmt.Sprintf(format, args...)
-		return s, nil
+		return s
 	}
 	for i, a := range list {
 		switch err := errs[i]; {
@@ -84,7 +90,7 @@ func ReadAnchors(r io.Reader, keys func(f Fingerprint, us int64) (*pqsig.PublicK
 		return refuse(AnchorsOpen, "the series has no end: records after it may have been cut off")
 	}
 	s.Outcome = AnchorsValid
-	return s, nil
+	return s
 }
 
 // readAll reads and verifies messages until the first that is malformed. rest is how many
