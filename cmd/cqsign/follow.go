@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -72,9 +71,6 @@ func follow(cmd *cobra.Command, o *options, path string) error {
 	defer f.stop(nil)
 	if r.err = f.run(path); r.err != nil {
 		r.err = fmt.Errorf("%s: %w", quoted(path), r.err)
-	}
-	if ctx := cmd.Context(); ctx.Err() != nil && !errors.Is(context.Cause(ctx), cli.ErrTerminated) {
-		defer func() { err = errors.Join(err, ctx.Err()) }()
 	}
 	err = j.tell(r)
 	if o.json {
@@ -150,10 +146,10 @@ func (f *follower) run(path string) error {
 // left says what is left behind where a following ends before its time.
 func (f *follower) left(err error) error {
 	switch {
+	case f.log != nil:
+		return cli.Hint(err, "what %q holds is sealed up to its last note", f.log.path)
 	case f.seal.good() > 0:
-		err = cli.Hint(err, "%q covers the log up to its last note; give the same command again to go on", f.seal.path)
-	case f.log != nil && f.o.embed:
-		err = cli.Hint(err, "%q is readable up to its last note", f.log.path)
+		return cli.Hint(err, "%q covers the log up to its last note; give the same command again to go on", f.seal.path)
 	}
 	return err
 }
@@ -213,7 +209,7 @@ func (f *follower) outputs(path string, in source) error {
 // free refuses a seal that is there already.
 func (f *follower) free(path string) error {
 	if exists(path) && !f.o.force {
-		return cli.Hint(&fs.PathError{Op: "create", Path: path, Err: fs.ErrExist}, "use --force to overwrite it")
+		return cli.Hint(fmt.Errorf("%q already exists", path), "use --force to overwrite it")
 	}
 	return nil
 }
@@ -247,7 +243,7 @@ func (f *follower) goOn(in source) error {
 	}
 	f.resumed = resumed
 	file.at = at
-	f.result.warn("going on with a seal that covers the first %s", cli.Count(at, "byte"))
+	cli.Say(f.cmd, "going on with %q, which covers the first %s", f.seal.path, cli.Count(at, "byte"))
 	return f.seal.resume(int64(keep))
 }
 

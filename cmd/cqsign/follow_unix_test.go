@@ -239,7 +239,7 @@ func TestFollowFull(t *testing.T) {
 	shell := exec.Command("sh", "-c", script)
 	shell.Dir = b.dir
 	_, stderr := b.must(3, shell)
-	if !strings.Contains(stderr, "writing the log") || !strings.Contains(stderr, "readable up to its last note") {
+	if !strings.Contains(stderr, "writing the log") || !strings.Contains(stderr, "is sealed up to its last note") {
 		t.Error(stderr)
 	}
 	if stdout, _ := b.must(0, b.command("cqverify", "-k", "test.pub", "--allow-open", "e.tlog")); !strings.Contains(stdout, "OPEN") {

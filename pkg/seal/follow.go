@@ -36,7 +36,8 @@ type Following struct {
 // Follow seals a log while it is written. It reads r, which waits where the log has not
 // grown yet, until io.EOF, and then makes the final note. If it returns an error, the pieces
 // appended are an open seal, if there is one at all. What the scanner has not decided yet,
-// usually the last two or three records, waits for what comes next.
+// usually the last ten records or so, waits for what comes next. When a seal of 64 MiB, or
+// 65,536 notes, is nearly full, only the final note is still made.
 func Follow(r io.Reader, seeds *tlog.Seeds, key SigningKey, o Following) (*Summary, error) {
 	o.EverySpan = 0
 	s, err := newSigner(key, o.Options)
@@ -88,7 +89,7 @@ func (s *signer) everySoOften(mu sync.Locker, every time.Duration) (stop func() 
 			}
 			mu.Lock()
 			var err error
-			if s.afterRecord && s.sum.Records > s.noteRecords {
+			if s.afterRecord && s.sum.Records > s.noteRecords && s.roomForMore() {
 				err = s.note(false)
 			}
 			mu.Unlock()
@@ -102,6 +103,15 @@ func (s *signer) everySoOften(mu sync.Locker, every time.Duration) (stop func() 
 		close(ended)
 		return <-done
 	}
+}
+
+// lastNoteRoom is kept free in a seal that grows, for its final note and the tiles.
+const lastNoteRoom = 4 << 20
+
+// roomForMore reports whether a note can be made and the final one still has room. Who
+// follows a log for days goes without further notes rather than without an end.
+func (s *signer) roomForMore() bool {
+	return s.appended == nil || len(s.out) < MaxSealBytes-lastNoteRoom && s.sum.Notes < maxNotes-1
 }
 
 // handOver gives what was made since the last call to the caller's function.

@@ -216,8 +216,9 @@ func (s *signer) add(seg *tlog.Segment) error {
 	if seg.Frame().ID() == idSetupSigning {
 		s.sum.SigningSecrets++
 	}
-	if s.o.EveryRecords > 0 && s.sum.Records-s.noteRecords >= s.o.EveryRecords ||
-		s.o.EverySpan > 0 && now-s.noteTime >= s.o.EverySpan.Microseconds() {
+	due := s.o.EveryRecords > 0 && s.sum.Records-s.noteRecords >= s.o.EveryRecords ||
+		s.o.EverySpan > 0 && now-s.noteTime >= s.o.EverySpan.Microseconds()
+	if due && s.roomForMore() {
 		return s.note(false)
 	}
 	return nil
