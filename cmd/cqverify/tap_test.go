@@ -336,3 +336,44 @@ func TestTapCarried(t *testing.T) {
 		t.Errorf("without another's frame: %d, %s", code, v.Reason)
 	}
 }
+
+// TestTapV1Follows edits a log whose tags depend on the numbers of its records: what was edited is
+// named, and no more.
+func TestTapV1Follows(t *testing.T) {
+	b := newTapBench(t)
+	var records [][]byte
+	for rest := b.log; len(rest) > 0; {
+		n := tlog.RecordLen(rest)
+		records, rest = append(records, rest[:n]), rest[n:]
+	}
+	other := bytes.Clone(records[77])
+	other[len(other)-3] ^= 1
+	for name, tt := range map[string]struct {
+		now  [][]byte
+		want string
+	}{
+		"one dropped":     {slices.Delete(slices.Clone(records), 1000, 1001), "dropped 1000-1"},
+		"many dropped":    {slices.Delete(slices.Clone(records), 1000, 2000), "dropped 1000-1000"},
+		"one inserted":    {slices.Insert(slices.Clone(records), 1000, other), "inserted 1"},
+		"one changed":     {slices.Replace(slices.Clone(records), 1000, 1001, other), "changed 1000-1"},
+		"the beginning":   {records[300:], "truncated 0-300"},
+		"the end":         {records[:5000], "truncated 5000-360"},
+		"one doubled":     {slices.Insert(slices.Clone(records), 3000, records[10]), "doubled 10-1"},
+		"two, far apart":  {slices.Delete(slices.Delete(slices.Clone(records), 4000, 4100), 1000, 1001), "dropped 1000-1, dropped 4000-100"},
+		"nothing is left": {[][]byte{other}, "changed 0-5360"},
+	} {
+		put(t, "edited.tlog", tt.now...)
+		code, _, v := judged(t, "--v1", "--session-key", "session.key", "--anchors", "v1.cqtap", "--tags", "v1.cqtags", "edited.tlog")
+		var got []string
+		for _, f := range v.Findings {
+			text := fmt.Sprint(f.Kind, " ", f.CountNow)
+			if f.Sealed != nil {
+				text = fmt.Sprint(f.Kind, " ", *f.Sealed, "-", f.Count)
+			}
+			got = append(got, text)
+		}
+		if code != 1 || strings.Join(got, ", ") != tt.want {
+			t.Errorf("%s: %d, %q, want %q", name, code, got, tt.want)
+		}
+	}
+}

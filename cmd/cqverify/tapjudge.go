@@ -44,6 +44,8 @@ type anchored struct {
 	commitment func([]wire.Tag) [32]byte
 	tag        func(seg *tlog.Segment, index uint64) wire.Tag
 
+	archived func(wire.Tag) // is told the tags of the archive, unless nil
+
 	// wanted chooses the records that were anchored, nil for all, whose indices are then in
 	// indices.
 	wanted  func(tlog.Frame) bool
@@ -87,6 +89,9 @@ func (j *tapJudge) judge(path string, v *tapVerdict) error {
 	present := c.Archived
 	if log == nil {
 		present = c.Presented
+	}
+	if a.archived != nil {
+		present = func(t wire.Tag) { c.Archived(t); a.archived(t) }
 	}
 	if err := tags.each(present, v); err != nil {
 		return err
@@ -329,8 +334,8 @@ func (v *tapVerdict) fill(a *anchored, r *wire.Compared) {
 	if v.Tags != "" && v.Log != "" && doubtful {
 		v.warn("the tag archive is not the one that was anchored; windows in which it differs are judged as if there were none")
 	}
-	if v.Wire == "v1" && v.Log != "" && r.Presented != a.total && len(v.Findings) > 0 {
-		v.warn("a tag of version 1 depends on its record's number: behind a missing or added record all are told as changed")
+	if v.Wire == "v1" && v.Log != "" && v.Tags == "" && r.Presented != a.total {
+		v.warn("a tag of version 1 depends on its record's number: without the archive, all behind a missing or added record count as changed")
 	}
 	if r.Coarse {
 		v.warn("there are more differences than are told apart")

@@ -73,13 +73,71 @@ func (j *tapJudge) readV1(in io.Reader, path string, tags *tagFile, v *tapVerdic
 		v.Windows = append(v.Windows, tapWindow{Nonce: strconv.FormatUint(list[i].Nonce, 10), First: w.First, Count: w.Count})
 	}
 	v.Verdict = tapValid
-	channel := cleitonq.NewChannel(&j.session, cleitonq.Telemetry)
-	var packet []byte
-	a.tag = func(seg *tlog.Segment, index uint64) wire.Tag {
-		packet = channel.Append(packet[:0], seg.Frame(), index+1)
-		return wire.Tag(packet[len(packet)-cleitonq.TagSize:])
+	f := &follower{channel: cleitonq.NewChannel(&j.session, cleitonq.Telemetry), budget: 1 << 22}
+	a.tag = func(seg *tlog.Segment, index uint64) wire.Tag { return f.tag(seg.Frame(), int64(index)) }
+	if path != "" {
+		a.archived = f.add
 	}
 	return a, nil
+}
+
+// follower computes the tags of frames with the nonces that they had when they were
+// anchored: those of their places, but behind records that are missing or were added, others. Where the
+// archive does not have the tag of a frame at the place where it should be, it is looked for
+// nearby and, ever more rarely while nothing is found, everywhere.
+type follower struct {
+	channel *cleitonq.Channel
+	archive []wire.Tag
+	drift   int64 // of the places
+	misses  int   // frames since one was found
+	budget  int   // tags that may still be computed to find frames
+	packet  []byte
+}
+
+// nearby is how far a frame is looked for each time, in records.
+const nearby = 16
+
+func (f *follower) add(t wire.Tag) {
+	f.archive = append(f.archive, t)
+	f.budget += 16
+}
+
+// tag returns the tag of the frame that is the log's record number index.
+func (f *follower) tag(frame tlog.Frame, index int64) wire.Tag {
+	place := index + f.drift
+	tag := f.at(frame, place)
+	if f.has(place, tag) {
+		f.misses = 0
+		return tag
+	}
+	f.misses++
+	reach := int64(nearby)
+	if f.misses&(f.misses-1) == 0 {
+		reach = max(reach, int64(len(f.archive))+max(place, -place))
+	}
+	for d := int64(1); d <= reach && f.budget > 0; d++ {
+		for _, p := range [2]int64{place + d, place - d} {
+			if p < 0 || p >= int64(len(f.archive)) {
+				continue
+			}
+			f.budget--
+			if found := f.at(frame, p); found == f.archive[p] {
+				f.drift, f.misses = p-index, 0
+				return found
+			}
+		}
+	}
+	return tag
+}
+
+// at returns the tag that a frame has in a place.
+func (f *follower) at(frame tlog.Frame, place int64) wire.Tag {
+	f.packet = f.channel.Append(f.packet[:0], frame, uint64(place+1))
+	return wire.Tag(f.packet[len(f.packet)-cleitonq.TagSize:])
+}
+
+func (f *follower) has(place int64, t wire.Tag) bool {
+	return place >= 0 && place < int64(len(f.archive)) && f.archive[place] == t
 }
 
 // commitV1 is the commitment of CleitonQ's anchors.
@@ -110,7 +168,7 @@ func (a *anchored) place(list []*cleitonq.Anchor, log bool, tags *tagFile) strin
 	}
 	first, last := list[0].Start, list[len(list)-1].End
 	if log || tags != nil && tags.size >= 0 && uint64(tags.size/cleitonq.TagSize) >= last {
-		first = 1
+		first = min(first, 1)
 	}
 	if !exact && log {
 		return "its windows have other nonces than the records of a log"
