@@ -59,15 +59,19 @@ func TestSampledSimulation(t *testing.T) {
 		t.Skip("simulates millions of requests in one goroutine")
 	}
 	const n = 100
-	for _, sc := range []*scenario{
-		{name: "step to 30 ms", servers: always(20), service: lognormal(stepAt(200*time.Second, 10*ms, 30*ms), 0.15)},
-		{name: "20, then 8 servers", servers: func(t time.Duration) int {
-			if t < 200*time.Second {
-				return 20
-			}
-			return 8
-		}, service: usual(10 * ms)},
-	} {
+	list := []*scenario{{name: "step to 30 ms", servers: always(20), service: lognormal(stepAt(200*time.Second, 10*ms, 30*ms), 0.15)}}
+	if *withMore {
+		list = append(list,
+			&scenario{name: "crowd", servers: always(20), service: usual(10 * ms)},
+			&scenario{name: "exponential", servers: always(20), service: exponential(10 * ms)},
+			&scenario{name: "20, then 8 servers", service: usual(10 * ms), servers: func(t time.Duration) int {
+				if t < 200*time.Second {
+					return 20
+				}
+				return 8
+			}})
+	}
+	for _, sc := range list {
 		t.Run(sc.name, func(t *testing.T) {
 			t.Parallel()
 			sc.length, sc.from, sc.to, sc.loads = 400*time.Second, 100*time.Second, 400*time.Second, crowd(200)
