@@ -3,13 +3,10 @@ package wire
 import (
 	"bytes"
 	"cmp"
-	"errors"
 	"hash/maphash"
 	"slices"
 
 	"cqkit/pkg/chunk"
-	"cqkit/pkg/mav"
-	"cqkit/pkg/pqsig"
 )
 
 // How far apart, in records that are no chunks, things are that belong together;
@@ -146,49 +143,6 @@ func (m *matcher) room(v Verdict) bool {
 		return false
 	}
 	return true
-}
-
-// findCopies looks for the same frame right behind r, which someone heard twice.
-func (m *matcher) findCopies(r *record) {
-	if r.Time == 0 {
-		return
-	}
-	for pos := r.pos + 1; pos <= r.pos+copyRecords; pos++ {
-		c := m.at(pos)
-		if c == nil {
-			return
-		}
-		if later := c.Time - r.Time; later > 0 && later <= DoubledMicros && len(c.taken) == 0 && !c.copied && bytes.Equal(c.frame, r.frame) {
-			c.copied = true
-			r.copies++
-		}
-	}
-}
-
-// doubled takes note of a message, and reports whether it is a second copy of one that
-// was heard twice, which counts with the first.
-func (m *matcher) doubled(s *statement) bool {
-	k := messageKey{s.from, s.token, s.digest}
-	if s.repeat {
-		if was, ok := m.recent[k]; ok && was.first.Time != 0 {
-			if later := s.first.Time - was.first.Time; later > 0 && later <= DoubledMicros {
-				*was.copies++
-				return true
-			}
-		}
-	}
-	if _, ok := m.recent[k]; !ok {
-		m.order = append(m.order, k)
-	}
-	s.copies = new(int)
-	m.recent[k] = recent{first: s.first, copies: s.copies}
-	if len(m.order) > 2*maxPending {
-		for _, old := range m.order[:maxPending] {
-			delete(m.recent, old)
-		}
-		m.order = append(m.order[:0], m.order[maxPending:]...)
-	}
-	return false
 }
 
 // addGenuine takes a statement that verifies.
@@ -334,57 +288,4 @@ func (m *matcher) content(r *record) uint64 {
 func (f *Finding) frame(r *record) {
 	f.Place, f.HasFrame, f.HasCommand, f.ID, f.Source, f.pos = r.Place, true, true, r.id, r.from, r.pos
 	f.Number = number(r.id, r.payload)
-}
-
-// number returns which command a COMMAND_LONG or COMMAND_INT is.
-func number(id uint32, payload []byte) uint16 {
-	if id == mav.IDCommandLong || id == mav.IDCommandInt {
-		return mav.CommandOf(payload)
-	}
-	return 0
-}
-
-// genuine returns the finding of a statement that verifies, without a frame.
-func (m *matcher) genuine(s *statement) Finding {
-	f := s.finding()
-	f.series = s.series
-	return f
-}
-
-// finding returns what is known of a statement by itself.
-func (s *statement) finding() Finding {
-	f := Finding{
-		Place: s.first, Statement: s.first, HasStatement: true, V1: s.typ == chunk.SignedCommand, Chunks: s.chunks, Seen: s.seen,
-		pos: s.firstPos, firstPos: s.firstPos, system: s.from.System, copyCount: s.copies,
-	}
-	if c := s.command; c != nil {
-		f.HasClaims, f.HasCommand, f.ID, f.Source, f.Number = true, true, c.ID, c.Source, number(c.ID, c.Payload)
-		f.Logged, f.Signer, f.Receiver, f.Session, f.Origin = c.Logged(), c.Signer, c.Receiver, c.Session, c.Origin
-		f.Nonce, f.Record, f.SignedTime = c.Nonce, c.Record, c.Time
-	}
-	return f
-}
-
-// addWeak takes a statement that does not count.
-func (m *matcher) addWeak(s *statement, err error) {
-	f := s.finding()
-	f.Verdict, f.Reason = Forged, reason(err)
-	if errors.Is(err, errIncomplete) || errors.Is(err, errContradictory) {
-		f.Verdict = Incomplete
-	}
-	if m.room(f.Verdict) {
-		m.weak = append(m.weak, len(m.findings))
-		m.findings = append(m.findings, f)
-	}
-}
-
-// reason says why a statement does not count. It holds nothing from the log.
-func reason(err error) string {
-	switch {
-	case errors.Is(err, pqsig.ErrBadSignature):
-		return "the signature does not verify"
-	case errors.Is(err, ErrMalformed):
-		return "it is not spelled as a statement is"
-	}
-	return err.Error()
 }
