@@ -143,7 +143,7 @@ func logOf(t testing.TB, rng *rand.Rand, messages ...[]byte) []byte {
 	var log []byte
 	for i, f := range frames {
 		for _, f := range [][]byte{heartbeat, f} {
-			log = binary.BigEndian.AppendUint64(log, uint64(1_700_000_000_000_000+i*1000))
+			log = binary.BigEndian.AppendUint64(log, 1_700_000_000_000_000+uint64(i)*1000)
 			log = append(log, f...)
 		}
 	}
