@@ -35,15 +35,21 @@ func (f *follower) open(path string) (source, error) {
 			in.Close()
 			return nil, cli.Usagef("--idle goes with a file that is being written, or a link")
 		}
-		return &stream{in}, nil
+		return &stream{in, f.ctx}, nil
 	}
 	return &tail{ctx: f.ctx, path: path, file: file, idle: f.o.idle}, nil
 }
 
 // stream is a pipe, a terminal, standard input.
-type stream struct{ *cli.Input }
+type stream struct {
+	*cli.Input
+	ctx context.Context
+}
 
 func (s *stream) Read(p []byte) (int, error) {
+	if s.ctx.Err() != nil {
+		return 0, io.EOF // nothing more can be written
+	}
 	n, err := s.Input.Read(p)
 	if errors.Is(err, context.Canceled) {
 		err = io.EOF // the user ends it
