@@ -2,6 +2,7 @@ package main
 
 import (
 	"runtime"
+	"slices"
 
 	"cqkit/cmd/internal/logfile"
 	"cqkit/pkg/report"
@@ -28,18 +29,36 @@ func (j *judge) commands(log *logfile.Log, v *verdict) error {
 	return nil
 }
 
-// commandParts are the part of a verdict's page about commands.
-func (v *verdict) commandParts(heading func(string) report.Part, most int, anchor string) []report.Part {
-	l := v.Commands
-	if l == nil {
+// commandParts are the part of a verdict's page about commands: those that are not
+// authentic.
+func (v *verdict) commandParts() []report.Part {
+	if v.Commands == nil {
 		return nil
 	}
+	l := *v.Commands
+	parts := l.heads(subject)
+	l.Commands = slices.DeleteFunc(slices.Clone(l.Commands), func(c command) bool { return c.Verdict == string(wire.Authentic) })
+	if len(l.Commands) > 0 {
+		parts = append(parts, l.table(shownFindings, "")...)
+	}
+	return append(parts, report.Paragraph(`"cqverify commands" lists them all.`))
+}
+
+// htmlCommands are the same for browsers, with all commands.
+func (v *verdict) htmlCommands(prefix string, heading func(string) report.Part) []report.Part {
+	if v.Commands == nil {
+		return nil
+	}
+	return append(v.Commands.heads(heading), v.Commands.table(htmlFindings, prefix+"c")...)
+}
+
+// heads are what stands above a table of commands in a verdict.
+func (l *commandsLog) heads(heading func(string) report.Part) []report.Part {
 	parts := []report.Part{heading("Signed commands: " + l.verdict())}
 	if fields := l.signers(); fields != nil {
 		parts = append(parts, fields)
 	}
-	parts = append(parts, warningList(l.Warnings)...)
-	return append(parts, l.table(most, anchor)...)
+	return append(parts, warningList(l.Warnings)...)
 }
 
 // commandNotice says what the seal does not: that commands in the log are not what

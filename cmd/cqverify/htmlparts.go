@@ -38,7 +38,7 @@ func (v *verdict) htmlParts(prefix string, heading func(string) report.Part) []r
 		parts = append(parts, heading("Replays and anomalies on the link"))
 		parts = append(parts, v.replay.findingParts(prefix)...)
 	}
-	parts = append(parts, v.commandParts(heading, htmlFindings, prefix+"c")...)
+	parts = append(parts, v.htmlCommands(prefix, heading)...)
 	if p != nil {
 		parts = append(parts, v.drawing.parts(p, heading, v.Warnings)...)
 	}

@@ -122,7 +122,7 @@ func (v *verdict) parts() []report.Part {
 		parts = append(parts, report.Heading("Apart from the seal: "+v.replay.verdict()+" on the link"))
 		parts = append(parts, v.replay.parts()[1:]...) // the log was described above
 	}
-	parts = append(parts, v.commandParts(subject, shownFindings, "")...)
+	parts = append(parts, v.commandParts()...)
 	return parts
 }
 
