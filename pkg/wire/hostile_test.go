@@ -120,6 +120,7 @@ type hostile struct {
 
 	session  int // the number of the current one, -1 before the first
 	id       wire.SessionID
+	past     []said // in the handshake
 	highest  uint64 // nonce accepted in it
 	receiver obeyer
 	lax      string // the check that the vehicle leaves out, "" if it is a wire.Receiver

@@ -19,17 +19,17 @@ func (h *hostile) begin(n int) {
 	defer func() { h.link.out = h.observe }()
 	for try := range 100 {
 		if e.confirming == nil {
-			e.send(e.atStation, chunk.Offer, offering.Message())
+			e.send(false, chunk.Offer, offering.Message())
 			e.spoof()
 			for _, a := range e.answering {
-				e.send(e.atVehicle, chunk.Answer, a.Message())
+				e.send(true, chunk.Answer, a.Message())
 			}
 		}
 		if e.confirming != nil {
-			e.send(e.atStation, chunk.Confirm, e.confirming.Message())
+			e.send(false, chunk.Confirm, e.confirming.Message())
 		}
 		if e.ground != nil {
-			e.send(e.atVehicle, chunk.Confirm, e.ground.Confirmation())
+			e.send(true, chunk.Confirm, e.ground.Confirmation())
 		}
 		if e.ground != nil && e.own != nil {
 			break
@@ -41,6 +41,7 @@ func (h *hostile) begin(n int) {
 	if e.own.ID() != e.ground.ID() || e.own.ID() == h.id {
 		h.wrong = append(h.wrong, fmt.Sprintf("sessions %v and %v after %v", e.own.ID(), e.ground.ID(), h.id))
 	}
+	h.past = e.said
 	h.session, h.id, h.highest = n, e.own.ID(), 0
 	keys := wire.Keys(h.ground.Public())
 	asked := func(f wire.Fingerprint) *pqsig.PublicKey {
@@ -62,25 +63,47 @@ type ends struct {
 	confirming       *wire.Confirming
 	answering        []*wire.Answering
 	own, ground      *wire.Session
+	said             []said
+}
+
+// said is a message of a handshake, and to whom.
+type said struct {
+	toVehicle bool
+	typ       chunk.Type
+	message   []byte
 }
 
 // send cuts a message, and passes it on through the relay to one end.
-func (e *ends) send(to func([]byte), typ chunk.Type, message []byte) {
-	e.h.link.out = to
+func (e *ends) send(toVehicle bool, typ chunk.Type, message []byte) {
+	e.said = append(e.said, said{toVehicle, typ, message})
+	e.pass(toVehicle, typ, message)
+}
+
+func (e *ends) pass(toVehicle bool, typ chunk.Type, message []byte) {
+	e.h.link.out = e.atStation
+	if toVehicle {
+		e.h.link.out = e.atVehicle
+	}
 	e.h.link.pass(chunked(e.h.t, uint16(e.h.link.rng.Uint32()), typ, message))
 }
 
 // spoof sends what the enemy makes of the offer: its own answer to the vehicle, its own
-// offer in the vehicle's name to the station.
+// offer in the vehicle's name to the station, and all that was said in the handshake before, to
+// whom it was said and to the other.
 func (e *ends) spoof() {
+	for _, s := range e.h.past {
+		e.pass(s.toVehicle, s.typ, s.message)
+		e.pass(!s.toVehicle, s.typ, s.message)
+	}
+	e.h.past = nil
 	public := func(k *pqsig.PrivateKey) wire.Fingerprint { return wire.FingerprintOf(k.Public()) }
 	if a, err := wire.AnswerSession(e.h.enemy, public(e.h.ground), e.offering.Message(), e.h.own.Public()); err == nil {
-		e.send(e.atVehicle, chunk.Answer, a.Message())
+		e.pass(true, chunk.Answer, a.Message())
 	} else {
 		e.h.t.Fatal(err)
 	}
 	if o, err := wire.OfferSession(e.h.enemy, public(e.h.own), e.h.ground.Public(), wire.MLKEM1024); err == nil {
-		e.send(e.atStation, chunk.Offer, o.Message())
+		e.pass(false, chunk.Offer, o.Message())
 	} else {
 		e.h.t.Fatal(err)
 	}
@@ -110,7 +133,7 @@ func (e *ends) atStation(frame []byte) {
 	case !ok:
 	case m.Type == chunk.Offer:
 		a, err := wire.AnswerSession(e.h.ground, wire.FingerprintOf(e.h.ground.Public()), m.Bytes, e.h.own.Public())
-		if err == nil && len(e.answering) < 4 {
+		if err == nil && len(e.answering) < 20 {
 			e.answering = append(e.answering, a)
 		}
 	case m.Type == chunk.Confirm:
