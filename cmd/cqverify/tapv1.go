@@ -73,7 +73,7 @@ func (j *tapJudge) readV1(in io.Reader, path string, tags *tagFile, v *tapVerdic
 		v.Windows = append(v.Windows, tapWindow{Nonce: strconv.FormatUint(list[i].Nonce, 10), First: w.First, Count: w.Count})
 	}
 	v.Verdict = tapValid
-	f := &follower{channel: cleitonq.NewChannel(&j.session, cleitonq.Telemetry), budget: 1 << 22}
+	f := &follower{channel: cleitonq.NewChannel(&j.session, cleitonq.Telemetry), first: 1 << 20, later: 1 << 20}
 	a.tag = func(seg *tlog.Segment, index uint64) wire.Tag { return f.tag(seg.Frame(), int64(index)) }
 	if path != "" {
 		a.archived = f.add
@@ -84,22 +84,22 @@ func (j *tapJudge) readV1(in io.Reader, path string, tags *tagFile, v *tapVerdic
 // follower computes the tags of frames with the nonces that they had when they were
 // anchored: those of their places, but behind records that are missing or were added, others. Where the
 // archive does not have the tag of a frame at the place where it should be, it is looked for
-// nearby and, ever more rarely while nothing is found, everywhere.
+// nearby and, ever more rarely while nothing is found, everywhere. That is bounded: a log
+// in which nothing is found costs some dozens of tags a record.
 type follower struct {
 	channel *cleitonq.Channel
 	archive []wire.Tag
 	drift   int64 // of the places
 	misses  int   // frames since one was found
-	budget  int   // tags that may still be computed to find frames
+	first   int   // tags that may still be computed to find the first of some frames everywhere
+	later   int   // likewise a later one
 	packet  []byte
 }
 
-// nearby is how far a frame is looked for each time, in records.
-const nearby = 16
-
 func (f *follower) add(t wire.Tag) {
 	f.archive = append(f.archive, t)
-	f.budget += 16
+	f.first += 8
+	f.later += 8
 }
 
 // tag returns the tag of the frame that is the log's record number index.
@@ -111,23 +111,42 @@ func (f *follower) tag(frame tlog.Frame, index int64) wire.Tag {
 		return tag
 	}
 	f.misses++
-	reach := int64(nearby)
-	if f.misses&(f.misses-1) == 0 {
-		reach = max(reach, int64(len(f.archive))+max(place, -place))
+	if f.look(frame, index, place, f.reach(place)) {
+		return f.at(frame, index+f.drift)
 	}
-	for d := int64(1); d <= reach && f.budget > 0; d++ {
+	return tag
+}
+
+// reach is how far from its place a frame that is not there is looked for, in records.
+func (f *follower) reach(place int64) int64 {
+	everywhere := len(f.archive) + int(max(place, -place))
+	budget := &f.later
+	switch {
+	case f.misses == 1:
+		budget = &f.first
+	case f.misses&(f.misses-1) != 0 && f.misses > 64:
+		return 2
+	case f.misses&(f.misses-1) != 0 || f.misses < 8:
+		return 16
+	}
+	if *budget < len(f.archive) {
+		return 16
+	}
+	*budget -= len(f.archive)
+	return int64(everywhere)
+}
+
+// look looks for the frame up to reach records from a place.
+func (f *follower) look(frame tlog.Frame, index, place, reach int64) bool {
+	for d := int64(1); d <= reach; d++ {
 		for _, p := range [2]int64{place + d, place - d} {
-			if p < 0 || p >= int64(len(f.archive)) {
-				continue
-			}
-			f.budget--
-			if found := f.at(frame, p); found == f.archive[p] {
+			if p >= 0 && p < int64(len(f.archive)) && f.has(p, f.at(frame, p)) {
 				f.drift, f.misses = p-index, 0
-				return found
+				return true
 			}
 		}
 	}
-	return tag
+	return false
 }
 
 // at returns the tag that a frame has in a place.
