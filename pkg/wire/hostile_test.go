@@ -44,9 +44,9 @@ func TestHostileRelay(t *testing.T) {
 }
 
 // TestHostileRelayNotices sees to it that the test above would notice: it lets vehicles
-// behind the relay that leave out one check each.
+// behind the relay that leave out one check each, and one that leaves out none.
 func TestHostileRelayNotices(t *testing.T) {
-	for _, lax := range []string{"signature", "session", "nonce", "kind", "receiver", "target"} {
+	for _, lax := range []string{"signature", "session", "nonce", "kind", "receiver", "target", "nothing"} {
 		if testing.Short() && lax != "nonce" {
 			continue
 		}
@@ -54,8 +54,8 @@ func TestHostileRelayNotices(t *testing.T) {
 			h := newHostile(t, 7)
 			h.lax = lax
 			h.run(400)
-			if len(h.wrong) == 0 {
-				t.Error("nothing went wrong")
+			if none := len(h.wrong) == 0; none != (lax == "nothing") {
+				t.Errorf("%d things went wrong", len(h.wrong))
 			}
 		})
 	}
