@@ -12,8 +12,11 @@
 // read from their seeds, or from seed and expanded key if the two agree.
 // docs/key-files.md specifies the format.
 //
-// The package does not ask for passphrases, print, or decide which keys to
-// trust.
+// A [TokenStore] keeps a private key's seed in a PKCS#11 token instead of a file: custody,
+// not signing in hardware. A [TokenSigner] fetches it for each signature.
+//
+// The package does not ask for passphrases or PINs, print, or decide which keys to
+// trust; package trust does the last.
 package keyfile
 
 import (

@@ -10,7 +10,8 @@
 // do for both.
 //
 // What package seal does not do: it does not know which keys to trust, it takes the
-// keys to accept as arguments; it does not decode messages; it opens no file by name.
+// keys to accept as arguments, each with what package trust knows of when it counts;
+// it does not decode messages; it opens no file by name.
 // A verdict says that the bytes are those that were sealed, not that they were true
 // when they were captured.
 package seal
