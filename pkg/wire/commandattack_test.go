@@ -236,6 +236,7 @@ func TestRandomEdits(t *testing.T) {
 			}
 		}
 		j := judge(t, join(c), JudgeOptions{Workers: 1})
+		now := records(t, c)
 		authentic := map[uint64]bool{}
 		for _, f := range j.Findings {
 			if f.Verdict != Authentic {
@@ -245,14 +246,9 @@ func TestRandomEdits(t *testing.T) {
 				t.Fatalf("round %d (%v): nonce %d is authentic twice", round, did, f.Nonce)
 			}
 			authentic[f.Nonce] = true
-			was, is := tlog.Frame(original[f.Nonce].frame), c[0]
-			is, ok := recordAt(t, c, f.Index)
-			if !ok {
-				continue // cut differently behind a damaged frame
-			}
-			now := tlog.Frame(is.frame)
-			if was.ID() != now.ID() || !bytes.Equal(trim(was.Payload()), trim(now.Payload())) || was.System() != now.System() ||
-				was.Component() != now.Component() || is.time != original[f.Nonce].time {
+			was, is := tlog.Frame(original[f.Nonce].frame), tlog.Frame(now[f.Index].frame)
+			if was.ID() != is.ID() || !bytes.Equal(trim(was.Payload()), trim(is.Payload())) || was.System() != is.System() ||
+				was.Component() != is.Component() || now[f.Index].time != original[f.Nonce].time {
 				t.Fatalf("round %d (%v): nonce %d is authentic with another frame", round, did, f.Nonce)
 			}
 		}
@@ -269,17 +265,12 @@ func TestRandomEdits(t *testing.T) {
 	}
 }
 
-// recordAt returns the record with an index, as a log is cut after edits.
-func recordAt(t testing.TB, log []entry, index int64) (entry, bool) {
-	n := int64(0)
+// records are those of a log as it is cut after edits.
+func records(t testing.TB, log []entry) (list []entry) {
 	for _, s := range cut(t, join(log)) {
-		if s.kind != tlog.Record {
-			continue
+		if s.kind == tlog.Record {
+			list = append(list, entry{tlog.Time([]byte(s.data)), []byte(s.data[tlog.TimeSize:])})
 		}
-		if n == index {
-			return entry{tlog.Time([]byte(s.data)), []byte(s.data[tlog.TimeSize:])}, true
-		}
-		n++
 	}
-	return entry{}, false
+	return list
 }

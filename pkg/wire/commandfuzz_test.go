@@ -169,7 +169,7 @@ func TestChunkFlood(t *testing.T) {
 	if testing.Short() {
 		t.Skip("a flood takes seconds under the race detector")
 	}
-	const n = MaxFindings + 50_000
+	const n = MaxFindings + 5_000
 	for _, whole := range []bool{false, true} {
 		j, err := JudgeLog(&chunkFlood{most: n, whole: whole}, Seeds(), JudgeOptions{Keys: known()})
 		if err != nil {
