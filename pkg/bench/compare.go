@@ -2,6 +2,7 @@ package bench
 
 import (
 	"errors"
+	"math"
 	"slices"
 
 	"cqkit/pkg/stat"
@@ -39,7 +40,11 @@ func Compare(base, new []Result, matters float64) ([]Change, error) {
 			continue
 		}
 		pieces := min(base[at].Pieces, new[i].Pieces)
-		c, err := stat.Compare(base[at].Samples(pieces), new[i].Samples(pieces), stat.CompareConfig{Matters: matters, LessIsBetter: true})
+		cfg := stat.CompareConfig{Matters: matters, LessIsBetter: true}
+		if pieces > 1 {
+			cfg.Between = wandering * math.Hypot(base[at].wander(), new[i].wander())
+		}
+		c, err := stat.Compare(base[at].strewn(pieces), new[i].strewn(pieces), cfg)
 		if err != nil {
 			return nil, err
 		}
@@ -49,6 +54,46 @@ func Compare(base, new []Result, matters float64) ([]Change, error) {
 		return nil, ErrOther
 	}
 	return list, nil
+}
+
+// strewn returns samples like [Result.Samples], but each of pieces from all over the session: a disturbance that lasts
+// for a part of it then lengthens some pieces of each sample, which their quartile leaves out, and not all of some samples.
+func (r *Result) strewn(pieces int) []float64 {
+	all := r.pieces()
+	n := len(all) / pieces
+	if pieces == 1 || n == 0 {
+		return all
+	}
+	out := make([]float64, n)
+	part := make([]float64, pieces)
+	for i := range out {
+		for j := range part {
+			part[j] = all[i+j*n]
+		}
+		out[i] = stat.Undisturbed(part)
+	}
+	return out
+}
+
+// wandering is how much of what sides strayed while they were measured they may differ by, as a standard deviation. It
+// was chosen by the trials of docs/bench.md.
+const wandering = 0.33
+
+// wander returns how far a session strayed: by what the undisturbed times of its fifths differ, as a ratio's logarithm.
+// Samples from all over it do not show that. The highest fifth is left out, as disturbances lengthen; what drifts
+// steadily goes three quarters of its way in the others.
+func (r *Result) wander() float64 {
+	all := r.pieces()
+	const parts = 5
+	if len(all) < parts {
+		return 0
+	}
+	var fifths []float64
+	for i := range parts {
+		fifths = append(fifths, stat.Undisturbed(all[len(all)*i/parts:len(all)*(i+1)/parts]))
+	}
+	slices.Sort(fifths)
+	return 4.0 / 3 * math.Log(fifths[3]/fifths[0])
 }
 
 func judge(c stat.Comparison, matters float64) Verdict {

@@ -27,6 +27,15 @@ var noises = map[string]func(r *rand.Rand) func() float64{
 			return math.Exp(0.04*x + 0.02*r.NormFloat64())
 		}
 	},
+	// The machine is a little faster or slower for as long as a session.
+	"wandering": func(r *rand.Rand) func() float64 {
+		const keep = 1 - 1.0/480
+		x := 0.03 * r.NormFloat64()
+		return func() float64 {
+			x = keep*x + 0.03*math.Sqrt(1-keep*keep)*r.NormFloat64()
+			return math.Exp(x + 0.02*r.NormFloat64())
+		}
+	},
 	// Another program takes the processor for some milliseconds, now and then.
 	"turns": func(r *rand.Rand) func() float64 { return loaded(r, 4, 4, 4) },
 	// Another takes half of it for as long as some samples.
@@ -59,7 +68,7 @@ func simulated(next func() float64, factor float64) []Result {
 // TestAlarms compares equal sessions, and one with another that is 15 % slower.
 func TestAlarms(t *testing.T) {
 	const runs = 200
-	mustFind := map[string]int{"white": 198, "pauses": 198, "autocorrelated": 190, "turns": 180}
+	mustFind := map[string]int{"white": 198, "pauses": 198, "autocorrelated": 190, "turns": 190, "wandering": 160}
 	for name, noise := range noises {
 		t.Run(name, func(t *testing.T) {
 			r := rand.New(rand.NewPCG(1, 2))
