@@ -1,6 +1,7 @@
 package trust
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -12,6 +13,7 @@ import (
 type Registry struct {
 	keys        map[string]*Key
 	roots       map[string]*Root
+	revoked     map[string]*Revocation // by fingerprint, those that go back furthest
 	witnesses   []*Witness
 	authorities []*Authority
 }
@@ -84,10 +86,25 @@ func (r *Registry) AddList(l *List, verify Verify) error {
 	switch old := root.Revoked; {
 	case old == nil || l.Extends(old):
 		root.Revoked = l
+		r.revoke(l)
 	case !old.Extends(l):
 		return ErrFork
 	}
 	return nil
+}
+
+// revoke takes in the steps of a list, of which some may be known.
+func (r *Registry) revoke(l *List) {
+	if r.revoked == nil {
+		r.revoked = map[string]*Revocation{}
+	}
+	for _, s := range l.Steps {
+		if v := s.Revoke; v != nil {
+			if old := r.revoked[v.Fingerprint]; old == nil || v.From.Before(old.From) {
+				r.revoked[v.Fingerprint] = v
+			}
+		}
+	}
 }
 
 // Roots returns the roots with the lists that count, sorted by fingerprint.
@@ -96,7 +113,7 @@ func (r *Registry) Roots() []*Root {
 	for _, root := range r.roots {
 		all = append(all, root)
 	}
-	slices.SortFunc(all, func(a, b *Root) int { return compare(a.Fingerprint, b.Fingerprint) })
+	slices.SortFunc(all, func(a, b *Root) int { return cmp.Compare(a.Fingerprint, b.Fingerprint) })
 	return all
 }
 
@@ -106,32 +123,14 @@ func (r *Registry) Keys() []*Key {
 	for _, k := range r.keys {
 		all = append(all, k)
 	}
-	slices.SortFunc(all, func(a, b *Key) int { return compare(a.Fingerprint, b.Fingerprint) })
+	slices.SortFunc(all, func(a, b *Key) int { return cmp.Compare(a.Fingerprint, b.Fingerprint) })
 	return all
-}
-
-func compare(a, b string) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }
 
 // Revoked returns the revocation of a key that goes back furthest, over all roots.
 func (r *Registry) Revoked(fingerprint string) (*Revocation, bool) {
-	var found *Revocation
-	for _, root := range r.Roots() {
-		if root.Revoked == nil {
-			continue
-		}
-		if v, ok := root.Revoked.Revoked(fingerprint); ok && (found == nil || v.From.Before(found.From)) {
-			found = v
-		}
-	}
-	return found, found != nil
+	v := r.revoked[fingerprint]
+	return v, v != nil
 }
 
 // Live says whether a key counts at a time that the caller vouches for: its own clock,

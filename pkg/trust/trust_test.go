@@ -120,6 +120,32 @@ func TestDecisions(t *testing.T) {
 	}
 }
 
+// TestSeveralRoots: of what several roots say the earliest counts, in whatever order.
+func TestSeveralRoots(t *testing.T) {
+	a, b := fakeRoot(1), fakeRoot(2)
+	files := []*File{
+		{Root: &Root{Fingerprint: Fingerprint(a), DER: a, Revoked: signed(t, a, "k 2026-05-01T00:00:00Z", "k 2026-03-01T00:00:00Z")}},
+		{Root: &Root{Fingerprint: Fingerprint(b), DER: b, Revoked: signed(t, b, "k 2026-04-01T00:00:00Z", "l -")}, Keys: []*Key{keyOf("k"), keyOf("l")}},
+	}
+	for _, order := range [][]int{{0, 1}, {1, 0}, {0, 1, 0, 1}} {
+		r := new(Registry)
+		for _, i := range order {
+			if err := r.AddFile(files[i], fakeVerify); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if v, ok := r.Revoked(keyOf("k").Fingerprint); !ok || !v.From.Equal(at("2026-03-01T00:00:00Z")) {
+			t.Errorf("%v: %v", order, v)
+		}
+		if v, ok := r.Revoked(keyOf("l").Fingerprint); !ok || !v.From.IsZero() || len(r.Roots()) != 2 {
+			t.Errorf("%v: %v", order, v)
+		}
+		if _, ok := r.Revoked(keyOf("m").Fingerprint); ok {
+			t.Errorf("%v: revoked by nobody", order)
+		}
+	}
+}
+
 func TestKeyGivenTwice(t *testing.T) {
 	a, b := keyOf("k"), keyOf("k")
 	a.Since, a.Until, a.Label = at("2026-01-01T00:00:00Z"), at("2026-06-01T00:00:00Z"), "first"
