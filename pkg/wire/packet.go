@@ -150,7 +150,7 @@ func (p *PacketSender) head(dst []byte, kind PacketKind, counters *nonce.Source,
 	if size > MaxPacketSize-kind.Overhead() {
 		return nil, 0, fmt.Errorf("payload of %d bytes: a %v packet carries %d", size, kind, MaxPacketSize-kind.Overhead())
 	}
-	if p.session.wiped.Load() {
+	if p.session.keys.wiped.Load() {
 		return nil, 0, ErrWiped
 	}
 	counter, err := counters.Next(0)
@@ -226,7 +226,7 @@ func (s *Session) parse(packet []byte) (kind PacketKind, from Address, counter u
 	kind, from, counter, err = parseHead(packet)
 	switch {
 	case err != nil:
-	case s.wiped.Load():
+	case s.keys.wiped.Load():
 		err = ErrWiped
 	case binary.LittleEndian.Uint32(packet[atPacketSession:]) != s.hint:
 		err = ErrPacketSession

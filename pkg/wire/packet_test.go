@@ -291,6 +291,32 @@ func TestWipe(t *testing.T) {
 	}
 }
 
+// TestWipedEndsOpenNothing sends an end whose keys are gone what anyone can make under
+// keys of zeros.
+func TestWipedEndsOpenNothing(t *testing.T) {
+	vehicle, ground := partyOf(t, "vehicle"), partyOf(t, "ground")
+	for _, opened := range []bool{false, true} {
+		o := must(OfferSession(vehicle.key, vehicle.id, ground.public, MLKEM1024))(t)
+		a := must(AnswerSession(ground.key, ground.id, o.Message(), vehicle.public))(t)
+		c := must(o.Accept(a.Message()))(t)
+		if opened {
+			g := must(a.Accept(c.Message()))(t)
+			must(c.Accept(g.Confirmation()))(t)
+		}
+		zero := &schedule{transcript: c.keys.transcript}
+		a.Wipe()
+		c.Wipe()
+		for role, accept := range map[Role]func([]byte) (*Session, error){Vehicle: a.Accept, GroundStation: c.Accept} {
+			if s, err := accept(zero.confirmation(role)); !errors.Is(err, ErrWiped) || s != nil {
+				t.Errorf("a wiped end opened a session: %v", err)
+			}
+		}
+		if _, err := a.AppendState(nil); !errors.Is(err, ErrWiped) || c.Message() != nil {
+			t.Errorf("a wiped end has a state or a message: %v", err)
+		}
+	}
+}
+
 // TestOpenAllIsOpen compares OpenAll with Open of one packet after the other, on
 // mixtures of good packets, repeats, forgeries and dirt.
 func TestOpenAllIsOpen(t *testing.T) {

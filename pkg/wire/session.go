@@ -30,9 +30,8 @@ var (
 //
 // Printing a Session, with any verb, shows its id and nothing secret.
 type Session struct {
-	keys  *schedule
-	hint  uint32 // the beginning of its id, as packets have it
-	wiped atomic.Bool
+	keys *schedule
+	hint uint32 // the beginning of its id, as packets have it
 
 	mu      sync.RWMutex
 	senders map[Address]*PacketSender  // this end's
@@ -66,9 +65,6 @@ func (s *Session) Ground() Fingerprint { return s.keys.ground }
 // Confirmation returns this end's confirmation. A ground station sends it when the session
 // opens, and again when the vehicle's comes again. It is nil after [Session.Wipe].
 func (s *Session) Confirmation() []byte {
-	if s.wiped.Load() {
-		return nil
-	}
 	return s.keys.confirmation(s.keys.role)
 }
 
@@ -76,9 +72,6 @@ func (s *Session) Confirmation() []byte {
 // station that it comes to again it says that its own was lost, and is to be sent again. The
 // error is [ErrMalformed], [ErrConfirmation] or [ErrWiped].
 func (s *Session) Confirmed(message []byte) error {
-	if s.wiped.Load() {
-		return ErrWiped
-	}
 	return s.keys.confirmedBy(s.keys.role.Other(), message)
 }
 
@@ -148,8 +141,7 @@ func (s *Session) learn(from Address, k *packetKeys) (*packetKeys, error) {
 func (s *Session) Wipe() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.wiped.Store(true)
-	clear(s.keys.main[:])
+	s.keys.wipe()
 	for _, k := range s.others {
 		k.wipe()
 	}

@@ -43,8 +43,11 @@ func ParseSessionConfirmation(message []byte) (*SessionConfirmation, error) {
 	return c, nil
 }
 
-// confirmation makes the message of one end.
+// confirmation makes the message of one end, nil if the keys are gone.
 func (k *schedule) confirmation(r Role) []byte {
+	if k.wiped.Load() {
+		return nil
+	}
 	id := k.transcript.id()
 	b := make([]byte, 0, ConfirmationSize)
 	b = append(b, version, kindConfirm)
@@ -67,6 +70,9 @@ func (k *schedule) confirmationTag(r Role, head []byte) (tag [keccak.Size]byte) 
 
 // confirmedBy checks the message of one end.
 func (k *schedule) confirmedBy(r Role, message []byte) error {
+	if k.wiped.Load() {
+		return ErrWiped
+	}
 	c, err := ParseSessionConfirmation(message)
 	if err != nil {
 		return err

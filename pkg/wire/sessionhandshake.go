@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"cqkit/pkg/pqkem"
 	"cqkit/pkg/pqsig"
@@ -32,6 +33,12 @@ type schedule struct {
 	vehicle, ground Fingerprint
 	transcript      transcript
 	main            [keySize]byte
+	wiped           atomic.Bool // main is all zeros, and known to everybody
+}
+
+func (k *schedule) wipe() {
+	k.wiped.Store(true)
+	clear(k.main[:])
 }
 
 // Offering is a vehicle's offer that is out and waits for its answer. It is safe for
@@ -151,7 +158,7 @@ func (u *unconfirmed) accept(message []byte) (*Session, error) {
 type Confirming struct{ unconfirmed }
 
 // Message returns the vehicle's confirmation, to be sent, and again until the ground
-// station's comes.
+// station's comes. It is nil after [Confirming.Wipe].
 func (c *Confirming) Message() []byte { return c.keys.confirmation(Vehicle) }
 
 // Took reports whether message is the answer that was taken. When it comes again, the

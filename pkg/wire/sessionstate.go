@@ -57,26 +57,25 @@ func (o *Offering) AppendState(b []byte) ([]byte, error) {
 	return w.end(), nil
 }
 
-// AppendState implements [State].
-func (c *Confirming) AppendState(b []byte) ([]byte, error) {
-	return c.keys.append(b, stepConfirmed), nil
-}
+// AppendState implements [State]. It fails with [ErrWiped].
+func (c *Confirming) AppendState(b []byte) ([]byte, error) { return c.keys.append(b, stepConfirmed) }
 
-// AppendState implements [State]. The answer's message is not kept.
-func (a *Answering) AppendState(b []byte) ([]byte, error) { return a.keys.append(b, stepAnswered), nil }
+// AppendState implements [State]. The answer's message is not kept. It fails with
+// [ErrWiped].
+func (a *Answering) AppendState(b []byte) ([]byte, error) { return a.keys.append(b, stepAnswered) }
 
 // AppendState implements [State]. The counters of packets sent, and which were
 // received, are not kept: whoever goes on with a session keeps them elsewhere, with
 // [PacketSender.Raise] for the one and a [nonce.DurableTracker] for the other. It fails with
 // [ErrWiped].
 func (s *Session) AppendState(b []byte) ([]byte, error) {
-	if s.wiped.Load() {
-		return nil, ErrWiped
-	}
-	return s.keys.append(b, stepOpen), nil
+	return s.keys.append(b, stepOpen)
 }
 
-func (k *schedule) append(b []byte, step string) []byte {
+func (k *schedule) append(b []byte, step string) ([]byte, error) {
+	if k.wiped.Load() {
+		return nil, ErrWiped
+	}
 	w := newStateWriter(b, step)
 	w.line("role", k.role.String())
 	w.line("suite", fmt.Sprint(uint8(k.suite)))
@@ -84,7 +83,7 @@ func (k *schedule) append(b []byte, step string) []byte {
 	w.bytes("ground", k.ground[:])
 	w.bytes("transcript", k.transcript[:])
 	w.bytes("main", k.main[:])
-	return w.end()
+	return w.end(), nil
 }
 
 // stateWriter appends a state file.
@@ -270,5 +269,5 @@ func (u *unconfirmed) Wipe() {
 	if u.session != nil {
 		u.session.Wipe()
 	}
-	clear(u.keys.main[:])
+	u.keys.wipe()
 }

@@ -190,8 +190,9 @@ func TestSessionVectors(t *testing.T) {
 			t.Errorf("%v: transcript %x, main %x, confirmations %x and %x", h.Suite, k.transcript, k.main, c.Message(), k.confirmation(GroundStation))
 		}
 		for i, p := range h.Packets {
-			from, to := *k, *k
-			from.role, to.role = p.Role, p.Role.Other()
+			end := func(r Role) *Session {
+				return newSession(&schedule{role: r, suite: k.suite, vehicle: k.vehicle, ground: k.ground, transcript: k.transcript, main: k.main})
+			}
 			use := forTags
 			if p.Kind == "sealed" {
 				use = forSealing
@@ -199,13 +200,13 @@ func TestSessionVectors(t *testing.T) {
 			if key := expand(&k.main, use, p.Role, Address{p.System, p.Component}); !bytes.Equal(key[:], p.Key) {
 				t.Errorf("%v, packet %d: key %x", h.Suite, i, key)
 			}
-			s := newSession(&from).Sender(Address{p.System, p.Component})
+			s := end(p.Role).Sender(Address{p.System, p.Component})
 			kind := map[string]PacketKind{"tagged": Tagged, "sealed": Sealed}[p.Kind]
 			s.Raise(kind, p.Counter-1)
 			if got := must(kinds(s)[kind](nil, p.Payload))(t); !bytes.Equal(got, p.Packet) {
 				t.Errorf("%v, packet %d: made as %x", h.Suite, i, got)
 			}
-			if got, err := newSession(&to).Open(nil, p.Packet); err != nil || !bytes.Equal(got.Payload, p.Payload) || got.Counter != p.Counter {
+			if got, err := end(p.Role.Other()).Open(nil, p.Packet); err != nil || !bytes.Equal(got.Payload, p.Payload) || got.Counter != p.Counter {
 				t.Errorf("%v, packet %d: opened as %+v, %v", h.Suite, i, got, err)
 			}
 		}
