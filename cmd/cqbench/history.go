@@ -176,13 +176,7 @@ func (h *history) page(plots bool) *report.Page {
 		p.Parts = append(p.Parts, report.Heading("Plots"))
 		p.Parts = append(p.Parts, h.charts()...)
 	}
-	if len(h.warnings) > 0 {
-		var list report.List
-		for _, w := range h.warnings {
-			list = append(list, "warning: "+w)
-		}
-		p.Parts = append(p.Parts, list)
-	}
+	p.Parts = append(p.Parts, warningList(h.warnings)...)
 	return p
 }
 

@@ -77,14 +77,19 @@ func (out *outcome) page(set string) *report.Page {
 	if len(out.required) > 0 {
 		p.Parts = append(p.Parts, report.Heading("Required"), out.requiredGrid())
 	}
-	if len(out.warnings) > 0 {
-		var list report.List
-		for _, w := range out.warnings {
-			list = append(list, "warning: "+w)
-		}
-		p.Parts = append(p.Parts, list)
-	}
+	p.Parts = append(p.Parts, warningList(out.warnings)...)
 	return p
+}
+
+func warningList(warnings []string) []report.Part {
+	var list report.List
+	for _, w := range warnings {
+		list = append(list, "warning: "+w)
+	}
+	if list == nil {
+		return nil
+	}
+	return []report.Part{list}
 }
 
 func machineText(m *bench.Machine) string {
