@@ -10,8 +10,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"cqkit/cmd/internal/cli"
+	"cqkit/cmd/internal/keyring"
 	"cqkit/pkg/keyfile"
 	"cqkit/pkg/report"
+	"cqkit/pkg/trust"
 )
 
 func inspectCommand() *cobra.Command {
@@ -112,6 +114,9 @@ func inspectAll(cmd *cobra.Command, names []string, open func(string) keyfile.Pa
 		}
 		info, mode, err := inspect(cmd, name, open(name))
 		if err != nil {
+			if data, rerr := keyring.Read(name); rerr == nil && (trust.IsFile(data) || trust.IsList(data)) {
+				err = cli.Hint(err, "show what is in it with %q", "cqkeygen trust show "+name)
+			}
 			failed = errors.Join(failed, cli.Report(cmd, hinted(err)))
 			continue
 		}
