@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -110,6 +111,10 @@ func (j *tapJudge) readAnchors(path string, log *logfile.Log, tags *tagFile, v *
 	beside := v.Anchors == ""
 	if beside {
 		v.Anchors = path + ".cqtap"
+	}
+	if beside && notFile(v.Anchors) {
+		v.Verdict, v.Reason = string(wire.AnchorsMalformed), "what stands in place of the anchors is not a regular file"
+		return nil, nil
 	}
 	in, err := cli.Open(j.cmd, v.Anchors)
 	if beside && errors.Is(err, fs.ErrNotExist) {
@@ -221,6 +226,11 @@ func (j *tapJudge) readTags(path string, v *tapVerdict) (*tagFile, error) {
 	if beside {
 		v.Tags = path + ".cqtags"
 	}
+	if beside && notFile(v.Tags) {
+		v.warn("what stands in place of the tag archive is not a regular file")
+		v.Tags = ""
+		return nil, nil
+	}
 	in, err := cli.Open(j.cmd, v.Tags)
 	if beside && errors.Is(err, fs.ErrNotExist) {
 		v.Tags = ""
@@ -236,6 +246,14 @@ func (j *tapJudge) readTags(path string, v *tapVerdict) (*tagFile, error) {
 		}
 	}
 	return &tagFile{in, size}, nil
+}
+
+// notFile reports whether something has the name that is no regular file: a folder, or a pipe,
+// which would be waited for. Whoever tampers with a log can put it there, so it is a matter
+// of the verdict.
+func notFile(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && !info.Mode().IsRegular()
 }
 
 func (f *tagFile) Close() error {
