@@ -24,6 +24,7 @@ type linkOptions struct {
 	wire                               string
 	most                               string
 	require                            []string
+	replace                            bool // files
 	reports                            *cli.Reports
 	cmd                                *cobra.Command
 }
@@ -64,7 +65,7 @@ Options:
                          and of packet/delay, note/delay, command/delay and
                          session/delay ('command/delay<=2s'); repeatable
     -o, --output FILE    write the report to FILE
-        --force          replace FILE if it exists
+        --replace        replace FILE if it exists
         --format FORMAT  table, markdown, csv, json, junit or html
         --json           short for --format json`,
 		Example: `    $ cqbench link
@@ -83,7 +84,11 @@ Options:
 	f.StringVar(&o.wire, "wire", "v2", "commands and sessions of v2 or v1")
 	f.StringVar(&o.most, "most", "80%", "of the link that may be taken")
 	f.StringArrayVar(&o.require, "require", nil, "what must hold on each link")
+	f.BoolVar(&o.replace, "replace", false, "replace the file if it exists")
 	o.reports = cli.AddReportFlags(cmd, report.Table, report.Markdown, report.CSV, report.JSON, report.JUnit, report.HTML)
+	if err := f.MarkHidden("force"); err != nil { // it is about sessions that do not fit, and there are none
+		panic(err)
+	}
 	cli.SetExit(cmd, 1, "something is not as required on a link")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		o.cmd = cmd
@@ -93,6 +98,13 @@ Options:
 }
 
 func (o *linkOptions) run() error {
+	if o.reports.Force {
+		return cli.Hint(cli.Usagef("there is nothing to force"), "use --replace to overwrite a file")
+	}
+	if err := refuseExisting(o.replace, o.reports.Output); err != nil {
+		return err
+	}
+	o.reports.Force = o.replace
 	if o.log != "" && (o.cmd.Flags().Changed("rate") || o.cmd.Flags().Changed("size")) {
 		return cli.Usagef("--log has rate and sizes; --rate and --size stand in for one")
 	}
