@@ -289,9 +289,15 @@ func (r *linkReport) solve(m *mix, enc *encoded, o *linkOptions, busy link.Use) 
 		}
 		return u
 	}
+	telemetry := func(used link.Use) float64 {
+		if m.PerS == 0 {
+			return 0
+		}
+		return m.PerS * link.Room(used, busy, r.most)
+	}
 	fit := func(used func(name string) link.Use) linkFit {
 		return linkFit{
-			telemetryPerS: m.PerS * link.Room(used("telemetry"), busy, r.most),
+			telemetryPerS: telemetry(used("telemetry")),
 			noteEveryS:    1 / link.Room(used("notes"), r.link.Use(enc.note), r.most),
 			commandsPerS:  link.Room(used("commands"), r.link.Use(enc.command[o.wire]), r.most),
 			sessionsPerS:  link.Room(used("sessions"), r.link.Use(enc.session[o.wire]), r.most),

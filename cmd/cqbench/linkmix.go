@@ -50,7 +50,11 @@ func (o *linkOptions) readMix() (*mix, error) {
 		if o.size < 8 || o.size > 280 {
 			return nil, cli.Usagef("--size takes the bytes of a frame, 8 to 280")
 		}
-		return &mix{fmt.Sprintf("%s frames of %d bytes", o.rate, o.size), rate, map[int]float64{o.size: rate}}, nil
+		what := fmt.Sprintf("%s frames of %d bytes", o.rate, o.size)
+		if rate == 0 {
+			what = "no frames"
+		}
+		return &mix{what, rate, map[int]float64{o.size: rate}}, nil
 	}
 	in, err := cli.Open(o.cmd, o.log)
 	if err != nil {

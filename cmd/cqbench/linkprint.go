@@ -11,7 +11,7 @@ import (
 	"cqkit/pkg/report"
 )
 
-// page is one table for all links, and one for each link if there are few.
+// page has tables for all links, and one more for each link if there are few.
 func (out *linkOutcome) page() *report.Page {
 	o := out.options
 	asked := fmt.Sprintf("%s packets", o.packets)
