@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"fmt"
 	"io"
 	"maps"
 	"runtime"
@@ -232,6 +231,3 @@ func (s *statement) verify(o *JudgeOptions) {
 		s.err = s.command.verify(s.message, key)
 	}
 }
-
-// String names the place for people.
-func (p Place) String() string { return fmt.Sprintf("record %d", p.Index) }
