@@ -73,7 +73,7 @@ Options:
         --force           replace FILE if it is there`,
 		Example: `    $ cqsign commands -k pilot.key flight.tlog -o signed.tlog
     $ cqverify commands -k pilot.pub signed.tlog
-    $ cqverify commands -k pilot.pub --require-signed --from 255 --json signed.tlog`,
+    $ cqverify commands -k pilot.pub --require-signed --json signed.tlog`,
 		Args: needLogs,
 		PreRunE: func(_ *cobra.Command, args []string) (err error) {
 			if err := needKeys(o.keys); err != nil {
