@@ -17,6 +17,15 @@ import (
 
 // readMessage reads the other side's message: a few kilobytes, whatever is offered.
 func readMessage(cmd *cobra.Command, args []string) ([]byte, error) {
+	data, err := readUpTo(cmd, args, wire.AnswerSize(wire.X25519MLKEM1024)+1)
+	if err == nil && len(data) == 0 && (len(args) == 0 || args[0] == "-") {
+		err = errors.New("no message came: the step before has failed")
+	}
+	return data, err
+}
+
+// readUpTo reads the file that is named, or standard input, and no more of it than most.
+func readUpTo(cmd *cobra.Command, args []string, most int) ([]byte, error) {
 	name := "-"
 	if len(args) > 0 {
 		name = args[0]
@@ -26,15 +35,7 @@ func readMessage(cmd *cobra.Command, args []string) ([]byte, error) {
 		return nil, err
 	}
 	defer in.Close()
-	most := wire.AnswerSize(wire.X25519MLKEM1024)
-	data, err := io.ReadAll(io.LimitReader(in, int64(most)+1))
-	if err != nil {
-		return nil, err
-	}
-	if len(data) == 0 && name == "-" {
-		return nil, errors.New("no message came: the step before has failed")
-	}
-	return data, nil
+	return io.ReadAll(io.LimitReader(in, int64(most)))
 }
 
 // createMessage opens the file for what the other side is to read, before anything is

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"strconv"
 	"strings"
 
@@ -95,17 +94,8 @@ func parseSender(s string) (wire.Address, error) {
 }
 
 func readPayload(cmd *cobra.Command, args []string, kind wire.PacketKind) ([]byte, error) {
-	name := "-"
-	if len(args) > 0 {
-		name = args[0]
-	}
-	in, err := cli.Open(cmd, name)
-	if err != nil {
-		return nil, err
-	}
-	defer in.Close()
 	most := wire.MaxPacketSize - kind.Overhead()
-	payload, err := io.ReadAll(io.LimitReader(in, int64(most)+1))
+	payload, err := readUpTo(cmd, args, most+1)
 	if err == nil && len(payload) > most {
 		err = fmt.Errorf("the payload is too long: a %v packet carries %s bytes", kind, cli.Thousands(int64(most)))
 	}

@@ -190,35 +190,64 @@ func (s *Session) Open(dst, packet []byte) (Packet, error) {
 // open is Open of a packet whose head was read.
 func (s *Session) open(dst, packet []byte, kind PacketKind, from Address, counter uint64) (payload []byte, err error) {
 	keys := s.known(from)
-	first := keys == nil
-	if first {
-		keys = s.derive(s.keys.role.Other(), from)
+	if keys == nil {
+		return s.openFirst(dst, packet, kind, from, counter)
 	}
 	if !keys.window(kind).Fresh(counter) {
 		return nil, ErrPacketReplayed
 	}
 	if kind == Tagged {
-		body := len(packet) - keccak.Size
-		if !keys.tag.Verify(packet[:body], packet[body:]) {
-			return nil, ErrPacketForged
-		}
-		payload = packet[packetHead:body]
+		payload, err = check(keys.tag, packet)
 	} else {
-		opened, err := keys.seal.OpenNonce(dst, packet[atPacketSession:packetHead], packet[:packetHead], packet[packetHead:])
-		if err != nil {
-			return nil, ErrPacketForged
-		}
-		payload = opened[len(dst):]
+		payload, err = unseal(keys.seal, dst, packet)
 	}
-	if first {
-		if keys, err = s.learn(from, keys); err != nil {
-			return nil, err
-		}
+	if err != nil {
+		return nil, err
 	}
 	if !keys.window(kind).Accept(counter) {
 		return nil, ErrPacketReplayed
 	}
 	return payload, nil
+}
+
+// openFirst is open of a packet whose sender is not known. Anyone can make up senders, so no
+// more is done than what tells whether the packet is genuine, and nothing is kept before.
+func (s *Session) openFirst(dst, packet []byte, kind PacketKind, from Address, counter uint64) (payload []byte, err error) {
+	other := s.keys.role.Other()
+	if kind == Tagged {
+		payload, err = check(s.tagKey(other, from), packet)
+	} else {
+		payload, err = unseal(s.sealKey(other, from), dst, packet)
+	}
+	if err != nil {
+		return nil, err
+	}
+	keys, err := s.learn(from)
+	if err != nil {
+		return nil, err
+	}
+	if !keys.window(kind).Accept(counter) {
+		return nil, ErrPacketReplayed
+	}
+	return payload, nil
+}
+
+// check returns the payload of a tagged packet.
+func check(key *keccak.HMAC, packet []byte) ([]byte, error) {
+	body := len(packet) - keccak.Size
+	if !key.Verify(packet[:body], packet[body:]) {
+		return nil, ErrPacketForged
+	}
+	return packet[packetHead:body], nil
+}
+
+// unseal returns the payload of a sealed packet, appended to dst.
+func unseal(key *aead.Key, dst, packet []byte) ([]byte, error) {
+	opened, err := key.OpenNonce(dst, packet[atPacketSession:packetHead], packet[:packetHead], packet[packetHead:])
+	if err != nil {
+		return nil, ErrPacketForged
+	}
+	return opened[len(dst):], nil
 }
 
 // parse reads the head of a packet that may be one of this session's.

@@ -85,10 +85,19 @@ type packetKeys struct {
 
 // derive makes the keys of a sender at one end.
 func (s *Session) derive(r Role, from Address) *packetKeys {
-	tag, seal := expand(&s.keys.main, forTags, r, from), expand(&s.keys.main, forSealing, r, from)
-	defer clear(tag[:])
-	defer clear(seal[:])
-	return &packetKeys{from: from, tag: keccak.NewHMAC(tag[:]), seal: aead.New(&seal, 0)}
+	return &packetKeys{from: from, tag: s.tagKey(r, from), seal: s.sealKey(r, from)}
+}
+
+func (s *Session) tagKey(r Role, from Address) *keccak.HMAC {
+	key := expand(&s.keys.main, forTags, r, from)
+	defer clear(key[:])
+	return keccak.NewHMAC(key[:])
+}
+
+func (s *Session) sealKey(r Role, from Address) *aead.Key {
+	key := expand(&s.keys.main, forSealing, r, from)
+	defer clear(key[:])
+	return aead.New(&key, 0)
 }
 
 // Sender returns the sender of packets with a system and a component id, always the same
@@ -120,9 +129,9 @@ func (s *Session) known(from Address) *packetKeys {
 	return k
 }
 
-// learn remembers the keys of a sender of which a packet has verified, unless someone else
-// was faster, and returns those that count.
-func (s *Session) learn(from Address, k *packetKeys) (*packetKeys, error) {
+// learn makes and remembers the keys of a sender of which a packet has verified, unless
+// someone else was faster, and returns those that count.
+func (s *Session) learn(from Address) (*packetKeys, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if first := s.others[from]; first != nil {
@@ -131,6 +140,7 @@ func (s *Session) learn(from Address, k *packetKeys) (*packetKeys, error) {
 	if len(s.others) >= MaxSenders {
 		return nil, ErrSenders
 	}
+	k := s.derive(s.keys.role.Other(), from)
 	s.others[from] = k
 	return k, nil
 }

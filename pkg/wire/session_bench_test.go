@@ -165,3 +165,32 @@ func BenchmarkPackets(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkPacketFlood is what forged and replayed packets cost a receiver, each, of the
+// processor.
+func BenchmarkPacketFlood(b *testing.B) {
+	v, g := openPair(b, "flood")
+	one := func(name string, packet []byte, want error) {
+		b.Run(name, func(b *testing.B) {
+			runtime.LockOSThread()
+			defer runtime.UnlockOSThread()
+			start := cpuTime()
+			for b.Loop() {
+				if _, err := g.Open(nil, packet); err != want {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64((cpuTime()-start).Nanoseconds())/float64(b.N), "cpu-ns/op")
+		})
+	}
+	packet := must(v.Sender(Address{1, 1}).Tag(nil, make([]byte, 100)))(b)
+	must(g.Open(nil, packet))(b)
+	one("replayed", packet, ErrPacketReplayed)
+	forged := must(v.Sender(Address{1, 1}).Tag(nil, make([]byte, 100)))(b)
+	forged[20] ^= 1
+	one("forged", forged, ErrPacketForged)
+	forged[atPacketSystem] = 99
+	one("spoofed", forged, ErrPacketForged)
+	forged[atPacketSession] ^= 1
+	one("foreign", forged, ErrPacketSession)
+}
