@@ -71,9 +71,9 @@ Options:
         --html FILE       write a page for browsers to FILE, too, with the
                           commands drawn over the course of the flight
         --force           replace FILE if it is there`,
-		Example: `    $ cqsign commands -k pilot.key flight.tlog -o signed.tlog
-    $ cqverify commands -k pilot.pub signed.tlog
-    $ cqverify commands -k pilot.pub --require-signed --json signed.tlog`,
+		Example: `    $ cqverify commands -k pilot.pub signed.tlog
+    $ cqverify commands -k pilot.pub --require-signed --from 255 signed.tlog
+    $ cqverify commands -k keys/ --format junit -o report.xml logs/`,
 		Args: needLogs,
 		PreRunE: func(_ *cobra.Command, args []string) (err error) {
 			if err := needKeys(o.keys); err != nil {
