@@ -38,8 +38,7 @@ Options:
         --json           short for --format json`,
 		Example: `    $ cqbench keys --only hmac/100 --time 20ms --save monday.json
     $ cqbench keys --only hmac/100 --time 20ms --save tuesday.json
-    $ cqbench history monday.json tuesday.json
-        cqbench history --format html -o history.html 2026-*.json`,
+    $ cqbench history monday.json tuesday.json`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) < 2 {
 				return cli.Usagef("a history takes at least two files")
