@@ -71,8 +71,8 @@ Options:
         --html FILE       write a page for browsers to FILE, too, with the
                           commands drawn over the course of the flight
         --force           replace FILE if it is there`,
-		Example: `    $ cqsign commands -k pilot.key flight.tlog -o signed.tlog
-    $ cqverify commands -k pilot.pub signed.tlog
+		Example: `    $ cqverify commands -k pilot.pub flight.tlog
+    $ cqverify commands -k pilot.pub --require-signed --from 255 flight.tlog
     $ cqverify commands -k keys/ --format junit -o report.xml logs/`,
 		Args: needLogs,
 		PreRunE: func(_ *cobra.Command, args []string) (err error) {
