@@ -27,7 +27,7 @@ type Signer interface {
 // SigningKey is a key to seal with.
 type SigningKey struct {
 	Private     Signer
-	Fingerprint string            // "SHA256:…" over the public key's SubjectPublicKeyInfo
+	Fingerprint string // "SHA256:…" over the public key's SubjectPublicKeyInfo
 }
 
 // Key is a public key whose seals count. The caller vouches that the fingerprint is
