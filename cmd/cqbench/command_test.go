@@ -14,6 +14,7 @@ import (
 	"cqkit/cmd/internal/cli"
 	"cqkit/cmd/internal/cli/clitest"
 	"cqkit/pkg/bench"
+	"cqkit/pkg/bench/figures"
 	"cqkit/pkg/report"
 )
 
@@ -192,5 +193,24 @@ func TestHistorySchema(t *testing.T) {
 	}
 	if err != nil || code != 0 || !strings.Contains(stdout, `"verdict": "worse"`) {
 		t.Errorf("exit code %d: %v\n%s%s", code, err, stdout, stderr)
+	}
+}
+
+// TestWidth prints the table of keys with the longest cells there are: on 80 columns it must be one.
+func TestWidth(t *testing.T) {
+	out := outcome{figures: figures.Keys(figures.CCTV()).Figures, session: bench.Session{Machine: bench.ThisMachine()}}
+	for _, f := range out.figures {
+		values := steady(30, 920)
+		for i := range values {
+			values[i] *= 1 + float64(i%7)/20 // noisy, from nanoseconds to microseconds
+		}
+		out.session.Results = append(out.session.Results, bench.Result{Name: f.Name, Batch: 1, Group: 1, Pieces: 1, Items: 1, Bytes: f.Bytes, Allocs: 11.234, Values: values})
+	}
+	var text bytes.Buffer
+	if err := out.page("keys").WriteText(&text, report.Style{}); err != nil {
+		t.Fatal(err)
+	}
+	if strings.Count(text.String(), "Figure ") != 1 { // otherwise there is one a figure
+		t.Errorf("the table is none:\n%s", &text)
 	}
 }

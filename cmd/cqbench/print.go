@@ -252,7 +252,7 @@ func durations(a, b float64) string {
 	if strings.HasSuffix(second, " "+unit) {
 		first = number
 	}
-	return first + ".." + second
+	return strings.ReplaceAll(first+".."+second, " ", "") // or the table would not fit on 80 columns
 }
 
 // scaled writes v with so many digits and a unit, each a thousand of the one before it.
