@@ -179,7 +179,7 @@ func (d *Detector) frame(src *source, f tlog.Frame, at Place, signed, genuine bo
 		if !d.signedFrame(src, f, at, original, seen, genuine) {
 			return
 		}
-	} else if src.Source != radio {
+	} else if src.Source != radio && id != mav.IDChunk { // chunks carry signatures of their own
 		src.unsigned++
 		if src.signed >= signedLeast {
 			src.unsign.unsigned(at, id)

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"cqkit/pkg/chunk"
 	"cqkit/pkg/mav"
 	"cqkit/pkg/tlog"
 )
@@ -116,6 +117,15 @@ func TestUnsigned(t *testing.T) {
 		return f.Kind == ForgedSignature && f.Severity == Medium && f.Source == Source{7, 7} && f.Message == "PARAM_REQUEST_LIST"
 	}) {
 		t.Errorf("a source that never signs: %v", r.Findings)
+	}
+
+	// chunks, which carry signatures of their own
+	for i := range 20 {
+		c := chunk.Chunk{Type: chunk.Command, Seq: byte(i), Count: 20, Data: bytes.Repeat([]byte{byte(i) + 1}, chunk.MaxPiece)}
+		stranger[1000+40*i].frame = c.AppendFrame(nil, byte(i), 7, 7)
+	}
+	if r, _ = scanRecs(t, Options{}, stranger); slices.Contains(kinds(r, Low), ForgedSignature) {
+		t.Errorf("chunks of signed commands: %v", r.Findings)
 	}
 }
 
