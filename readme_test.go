@@ -31,13 +31,11 @@ var exampleSetup = map[string]string{
 	"cqsign tap":       aFlight,
 	"cqverify": aFlight + ` && cqkeygen -o pilot && cqsign -k pilot.key flight.tlog &&
 		mkdir keys logs && cp pilot.pub keys && cp flight.tlog* logs`,
-	"cqverify commands": aFlight + ` && cqkeygen -o pilot &&
-		cqsign commands -k pilot.key --message COMMAND_LONG -o signed.tlog flight.tlog &&
-		mkdir keys logs && cp pilot.pub keys && cp signed.tlog logs`,
-	"cqverify info":   aFlight,
-	"cqverify replay": aFlight + ` && mkdir logs && cp flight.tlog logs && head -c 32 /dev/zero >link.key`,
-	"cqverify proof":  aFlight + ` && cqkeygen -o pilot`,
-	"cqverify tap":    aFlight + ` && cqkeygen -o pilot`,
+	"cqverify commands": aFlight + ` && cqkeygen -o pilot && mkdir keys logs && cp pilot.pub keys && cp flight.tlog logs`,
+	"cqverify info":     aFlight,
+	"cqverify replay":   aFlight + ` && mkdir logs && cp flight.tlog logs && head -c 32 /dev/zero >link.key`,
+	"cqverify proof":    aFlight + ` && cqkeygen -o pilot`,
+	"cqverify tap":      aFlight + ` && cqkeygen -o pilot`,
 	// 4: other tests use the machine, too.
 	"flowload report": `flowload serve --listen 127.0.0.1:0 --addr-file addr --for 1m & serve=$!
 		while ! [ -s addr ]; do sleep 0.1; done
