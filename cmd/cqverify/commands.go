@@ -57,7 +57,7 @@ Options:
     -k, --key KEY         a public key, a folder of keys or a trust file;
                           can be repeated
         --state FILE      refuse revocation lists older than FILE remembers
-        --require-signed  exit 1 for unsigned and incomplete commands, too
+        --require-signed  exit 1 for unsigned, incomplete and missing ones, too
         --v1              let statements of CleitonQ's format count, too; they
                           bind neither the message nor its target
         --message NAME    count frames of this message as commands instead of
@@ -112,6 +112,7 @@ type commandsLog struct {
 	Commands   []command        `json:"commands"`
 	Dropped    int64            `json:"commands_dropped"`
 	Recaptured int64            `json:"recaptured"`
+	Missing    int64            `json:"missing"`
 	Summary    map[string]int64 `json:"summary"`
 	Warnings   []string         `json:"warnings"`
 
@@ -198,7 +199,7 @@ func (l *commandsLog) rejected(requireSigned bool) bool {
 			return true
 		}
 	}
-	return false
+	return requireSigned && l.Missing > 0
 }
 
 // bad reports whether one such command makes the answer a no.
@@ -215,6 +216,7 @@ func bad(v wire.Verdict, requireSigned bool) bool {
 // fill takes over what was judged.
 func (l *commandsLog) fill(j *wire.Judgement) {
 	l.Format, l.Bytes, l.Records, l.Chunks, l.Dropped, l.Recaptured = "tlog", j.Bytes, j.Records, j.Chunks, j.Dropped, j.Recaptured
+	l.Missing = j.Missing
 	if j.Format == tlog.Raw {
 		l.Format = "raw"
 	} else if j.Records > 0 {
@@ -245,6 +247,9 @@ func (l *commandsLog) fill(j *wire.Judgement) {
 		if f := &j.Findings[i]; f.V1 && f.Verdict == wire.Authentic {
 			v1++
 		}
+	}
+	if j.Missing > 0 {
+		warn("%s missing, by their numbers: taken out of the log with their commands, or not whole", counted(j.Missing, "statement made after capture is", "statements made after capture are"))
 	}
 	if v1 > 0 {
 		warn("%s signed in CleitonQ's format, which binds neither the message nor its target nor the sender, "+

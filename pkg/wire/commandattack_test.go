@@ -10,6 +10,31 @@ import (
 	"cqkit/pkg/tlog"
 )
 
+// TestMissing takes commands out of a signed log together with their statements.
+func TestMissing(t *testing.T) {
+	const n = 12
+	log, at := signedFlight(t, n, 1)
+	size := len(block(log, at[5]))
+	for _, tt := range []struct {
+		name      string
+		log       []entry
+		missing   int64
+		authentic int64
+	}{
+		{"none", log, 0, n},
+		{"the first", drop(log, at[0], size), 1, n - 1},
+		{"one", drop(log, at[5], size), 1, n - 1},
+		{"two", drop(drop(log, at[7], size), at[5], size), 2, n - 2},
+		{"the end", log[:at[n-2]], 0, n - 2},
+		{"the beginning", log[at[3]:], 3, n - 3},
+		{"a chunk", drop(log, at[5]+3, 1), 1, n - 1},
+	} {
+		if j := judge(t, join(tt.log), JudgeOptions{}); j.Missing != tt.missing || j.Summary[Authentic] != tt.authentic {
+			t.Errorf("%s: %d missing, %v", tt.name, j.Missing, j.Summary)
+		}
+	}
+}
+
 // TestAttacks edits a signed log in every way that gives a verdict.
 func TestAttacks(t *testing.T) {
 	const n = 12

@@ -106,6 +106,11 @@ type Judgement struct {
 	// Recaptured is how many logged commands stand at another time than was signed,
 	// because the log was captured anew.
 	Recaptured int64
+
+	// Missing is how many statements made after capture are not there, or do not
+	// count: nonces count from 1 in each signing of a log, so those below the
+	// greatest must be there. Those after it nobody can miss.
+	Missing int64
 }
 
 // JudgeOptions say how commands are judged. Without keys all statements are forged.

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"sort"
 )
@@ -30,6 +31,7 @@ func (m *matcher) finish() *Judgement {
 	for _, series := range bySeries {
 		judgeSeries(series)
 		if f := series[0]; f.Logged {
+			j.Missing += missing(series)
 			bySigner[f.Signer] = append(bySigner[f.Signer], series)
 		}
 	}
@@ -54,6 +56,17 @@ func (m *matcher) finish() *Judgement {
 		return cmp.Or(cmp.Compare(a.Index, b.Index), cmp.Compare(a.Statement.Index, b.Statement.Index))
 	})
 	return j
+}
+
+// missing returns how many nonces up to the greatest no statement of a series has.
+func missing(series []*Finding) int64 {
+	seen := make(map[uint64]bool, len(series))
+	most := uint64(0)
+	for _, f := range series {
+		seen[f.Nonce] = true
+		most = max(most, f.Nonce)
+	}
+	return int64(min(most-uint64(len(seen)), math.MaxInt64/2))
 }
 
 // gone marks the finding of an unsigned frame that a statement has since taken.
