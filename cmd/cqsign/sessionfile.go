@@ -53,19 +53,7 @@ func writeMessage(out *cli.Output, message []byte) error {
 
 // readState reads a state or session file, which nobody else may.
 func readState(path string) (wire.State, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if err := keyfile.CheckMode(path, true, info.Mode()); err != nil {
-		return nil, err
-	}
-	data, err := io.ReadAll(io.LimitReader(f, wire.MaxStateSize+1))
+	data, err := keyfile.ReadSecret(path)
 	defer clear(data)
 	if err != nil {
 		return nil, err

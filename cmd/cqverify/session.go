@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -264,19 +263,7 @@ func (h *hearing) session(k *wire.Handshake) session {
 
 // readSession reads an open session, which nobody else may.
 func readSession(path string) (*wire.Session, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if err := keyfile.CheckMode(path, true, info.Mode()); err != nil {
-		return nil, err
-	}
-	data, err := io.ReadAll(io.LimitReader(f, wire.MaxStateSize+1))
+	data, err := keyfile.ReadSecret(path)
 	defer clear(data)
 	if err != nil {
 		return nil, err
