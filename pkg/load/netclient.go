@@ -240,6 +240,7 @@ func (n *netClient) exchange(c *netConn, w *worker, j *job) (answer, bool) {
 		return answer{outcome: outcomeOf(w.err), err: w.err}, false
 	}
 	a := answer{outcome: n.r.classify(p.status, p.match.ok()), status: p.status, advice: p.advice}
+	p.advice, w.advice = w.advice, p.advice // the connection may be in use again before the answer is counted
 	if a.outcome == Protocol {
 		a.err = errUnexpected(p.status)
 	}

@@ -48,7 +48,8 @@ type worker struct {
 	jobs    chan job
 	buf     []byte
 	scratch []byte
-	err     error // of the last read
+	advice  *advice // of the last answer
+	err     error   // of the last read
 }
 
 func (r *run) newPool(c client) []func() {
