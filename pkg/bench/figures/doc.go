@@ -7,5 +7,6 @@
 //   - [Limits]: decisions, permits and nonces, from one goroutine and from several.
 //
 // docs/bench.md says what each is and what it is not. The functions panic if what they time fails, which means a
-// mistake in cqkit. cctv-mldsa87.json is ML-DSA/benchmark/ML-DSA-87.json of github.com/C2SP/CCTV at commit 1e3d2860d46e.
+// mistake in cqkit. cctv-mldsa87.json is C2SP's list (github.com/C2SP/CCTV,
+// ML-DSA/benchmark) as Go and filippo.io/mldsa v1.0.0 publish it in mldsa_test.go, under the terms in cctv-mldsa87.LICENSE.
 package figures
