@@ -38,6 +38,9 @@ type sum struct {
 	CarrierBytes int64  `json:"carrier_bytes,omitempty"`
 }
 
+func (r *result) failure() error { return r.err }
+func (r *result) skipped() bool  { return r.Skipped }
+
 func (r *result) warn(format string, args ...any) {
 	r.Warnings = append(r.Warnings, fmt.Sprintf(format, args...))
 }
@@ -115,19 +118,7 @@ func printJSON(w io.Writer, results []*result) error {
 			Failed  int `json:"failed"`
 		} `json:"summary"`
 	}
-	page.Logs = []*result{}
-	for _, r := range results {
-		switch {
-		case r == nil: // not begun: interrupted
-			continue
-		case r.err != nil:
-			page.Summary.Failed++
-		case r.Skipped:
-			page.Summary.Skipped++
-		default:
-			page.Summary.Sealed++
-		}
-		page.Logs = append(page.Logs, r)
-	}
+	page.Logs = append([]*result{}, results...)
+	page.Summary.Sealed, page.Summary.Skipped, page.Summary.Failed = counted(results)
 	return report.WriteJSON(w, &page)
 }

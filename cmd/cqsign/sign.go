@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -54,23 +53,12 @@ func sealAll(cmd *cobra.Command, o *options, args []string) error {
 	j := &job{cmd: cmd, o: o, key: key, signer: name, seeds: tlog.SeedsFrom(mav.Seeds)}
 	j.progress = cli.NewProgress(cmd, "sealing", "bytes", total)
 	defer j.progress.Stop()
-	results := make([]*result, len(logs))
-	var errs []error
-	cli.Each(cmd.Context(), len(logs), runtime.GOMAXPROCS(0), func(i int) {
-		results[i] = j.one(logs[i])
-	}, func(i int) {
-		if r := results[i]; r != nil && errors.Is(r.err, context.Canceled) {
-			results[i] = nil // as if it had not begun
-		} else if r != nil {
-			errs = append(errs, j.tell(r))
-		}
-	})
+	results, err := eachLog(cmd, logs, j.one, j.tell)
 	j.progress.Stop()
-	errs = append(errs, cmd.Context().Err())
 	if o.json {
-		errs = append(errs, printJSON(cmd.OutOrStdout(), results))
+		err = errors.Join(err, printJSON(cmd.OutOrStdout(), results))
 	}
-	return errors.Join(errs...)
+	return err
 }
 
 // checkOutput refuses -o where it cannot mean anything.

@@ -2,12 +2,10 @@ package main
 
 import (
 	"bufio"
-	"context"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
-	"runtime"
 
 	"github.com/spf13/cobra"
 
@@ -87,23 +85,12 @@ func tapAll(cmd *cobra.Command, o *tapOptions, args []string) error {
 	}
 	j.progress = cli.NewProgress(cmd, "anchoring", "bytes", total)
 	defer j.progress.Stop()
-	results := make([]*tapResult, len(logs))
-	var errs []error
-	cli.Each(cmd.Context(), len(logs), runtime.GOMAXPROCS(0), func(i int) {
-		results[i] = j.one(logs[i])
-	}, func(i int) {
-		if r := results[i]; r != nil && errors.Is(r.err, context.Canceled) {
-			results[i] = nil // as if it had not begun
-		} else if r != nil {
-			errs = append(errs, j.tell(r))
-		}
-	})
+	results, err := eachLog(cmd, logs, j.one, j.tell)
 	j.progress.Stop()
-	errs = append(errs, cmd.Context().Err())
 	if o.json {
-		errs = append(errs, printTapJSON(cmd.OutOrStdout(), results))
+		err = errors.Join(err, printTapJSON(cmd.OutOrStdout(), results))
 	}
-	return errors.Join(errs...)
+	return err
 }
 
 // one anchors one log.
@@ -194,6 +181,9 @@ func (r *tapResult) contents(sum *wire.AnchorSummary) {
 	}
 }
 
+func (r *tapResult) failure() error { return r.err }
+func (r *tapResult) skipped() bool  { return r.Skipped }
+
 func (r *tapResult) warn(format string, args ...any) {
 	r.Warnings = append(r.Warnings, fmt.Sprintf(format, args...))
 }
@@ -228,19 +218,7 @@ func printTapJSON(w io.Writer, results []*tapResult) error {
 			Failed   int `json:"failed"`
 		} `json:"summary"`
 	}
-	page.Logs = []*tapResult{}
-	for _, r := range results {
-		switch {
-		case r == nil: // not begun: interrupted
-			continue
-		case r.err != nil:
-			page.Summary.Failed++
-		case r.Skipped:
-			page.Summary.Skipped++
-		default:
-			page.Summary.Anchored++
-		}
-		page.Logs = append(page.Logs, r)
-	}
+	page.Logs = append([]*tapResult{}, results...)
+	page.Summary.Anchored, page.Summary.Skipped, page.Summary.Failed = counted(results)
 	return report.WriteJSON(w, &page)
 }
