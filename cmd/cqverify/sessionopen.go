@@ -35,7 +35,7 @@ is replayed, in any order of the others; with --state, one that was accepted in
 an earlier run, or is older than that, is replayed, too.
 
 Verdicts:
-    genuine    made by the other side in this session
+    genuine    made by the other side of the session
     replayed   accepted before, or far too late
     forged     not made by the other side, or altered since
     foreign    of another session, by what it says

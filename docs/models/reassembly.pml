@@ -42,7 +42,7 @@ typedef assembly {
 }
 
 assembly a;
-bool accepted;      /* by the receiver, in this session */
+bool accepted;      /* by the receiver, in its session */
 
 inline forget() {
 	p = 0;
